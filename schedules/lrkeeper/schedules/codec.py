@@ -1,0 +1,164 @@
+"""Between a schedule and its proto message: fields of the same names, kinds by the oneof's names."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import MISSING, Field, fields
+from typing import Any, TypeVar
+
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from lrkeeper.schedules.multi_step_lr import MultiStepLR
+from lrkeeper.schedules.schedule import Schedule
+from lrkeeper.schedules.sequence import Sequence, Stage
+from lrkeeper.schedules.sequential_lr import SequentialLR
+from lrkeeper.schedules.step_lr import StepLR
+from lrkeeper.v1 import schedule_pb2
+
+KINDS: dict[str, type[Schedule]] = {cls.kind: cls for cls in (StepLR, MultiStepLR, SequentialLR, Sequence)}
+"""Every kind of schedule, by its name in the proto's oneof."""
+
+MAX_DEPTH = 24
+MAX_NODES = 512
+MAX_POINTS = 10_000
+
+
+class DefinitionError(ValueError):
+    """A definition is missing something or wrong: `field` is the path, `problem` what and what instead."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
+T = TypeVar("T", Schedule, Stage)
+
+
+def encode(schedule: Schedule) -> schedule_pb2.Schedule:
+    """Return a schedule's message.
+
+    Raises TypeError if a field is not of the message's type (torch takes some objects that no message
+    can hold, and fails at the first step).
+    """
+    message = schedule_pb2.Schedule()
+    _fill(getattr(message, schedule.kind), schedule)
+    getattr(message, schedule.kind).SetInParent()
+    return message
+
+
+def decode(message: schedule_pb2.Schedule, *, path: str = "schedule", checked: bool = True) -> Schedule:
+    """Return a message's schedule; `checked=False` takes whatever torch's constructor takes.
+
+    Raises:
+        DefinitionError: no kind, a required field missing, a check failed, or too large.
+    """
+    schedule = _Decoder().schedule(message, path)
+    if checked:
+        try:
+            schedule.check()
+        except (TypeError, ValueError) as error:
+            raise DefinitionError(f"{path}.{schedule.kind}", str(error)) from error
+    return schedule
+
+
+def to_json(schedule: Schedule) -> str:
+    """Return the definition's canonical JSON: what is stored, and compared."""
+    return json.dumps(to_dict(schedule), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def from_json(text: str) -> Schedule:
+    """Read what `to_json` wrote."""
+    return from_dict(json.loads(text), checked=False)
+
+
+def to_dict(schedule: Schedule) -> dict[str, Any]:
+    """Return the definition as JSON's types."""
+    return json_format.MessageToDict(encode(schedule), preserving_proto_field_name=True)
+
+
+def from_dict(value: Any, *, path: str = "schedule", checked: bool = True) -> Schedule:
+    """Read a definition that was written as JSON or YAML.
+
+    Raises:
+        DefinitionError: an unknown field, two kinds at once, a wrong type, or as `decode`.
+    """
+    if not isinstance(value, dict):
+        raise DefinitionError(path, f"is {value!r}; it must be a mapping such as step_lr: {{step_size: 30}}")
+    try:
+        message = json_format.ParseDict(value, schedule_pb2.Schedule())
+    except json_format.ParseError as error:
+        known = ", ".join(KINDS)
+        raise DefinitionError(path, f"{error} (the kinds of schedule are {known})") from error
+    return decode(message, path=path, checked=checked)
+
+
+def _fill(message: Message, value: Any) -> None:
+    for field in fields(value):
+        content = getattr(value, field.name)
+        try:
+            if isinstance(content, Schedule):
+                getattr(message, field.name).CopyFrom(encode(content))
+            elif isinstance(content, tuple) and content and isinstance(content[0], Schedule):
+                getattr(message, field.name).extend(encode(member) for member in content)
+            elif isinstance(content, tuple) and content and isinstance(content[0], Stage):
+                for stage in content:
+                    _fill(getattr(message, field.name).add(), stage)
+            elif isinstance(content, tuple):
+                getattr(message, field.name).extend(content)
+            elif content is not None:
+                setattr(message, field.name, content)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{type(value).__name__}: {field.name} is {content!r}; {error}") from error
+
+
+class _Decoder:
+    """One decoding: counts what it meets, so that a small message cannot make much work."""
+
+    def __init__(self) -> None:
+        self._nodes = 0
+        self._depth = 0
+
+    def schedule(self, message: schedule_pb2.Schedule, path: str) -> Schedule:
+        kind = message.WhichOneof("kind")
+        if kind is None:
+            raise DefinitionError(path, f"names no kind of schedule this version knows: {', '.join(KINDS)}")
+        self._nodes += 1
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise DefinitionError(path, f"is nested more than {MAX_DEPTH} deep")
+        if self._nodes > MAX_NODES:
+            raise DefinitionError(path, f"is one of more than {MAX_NODES} schedules in one definition")
+        schedule = KINDS[kind].unchecked(
+            **self._values(KINDS[kind], getattr(message, kind), f"{path}.{kind}")
+        )
+        self._depth -= 1
+        return schedule
+
+    def _values(self, cls: type[Any], message: Message, path: str) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            where = f"{path}.{field.name}"
+            content = getattr(message, field.name)
+            if message.DESCRIPTOR.fields_by_name[field.name].is_repeated:
+                if len(content) > MAX_POINTS:
+                    raise DefinitionError(
+                        where, f"has {len(content)} entries; at most {MAX_POINTS} are taken"
+                    )
+                values[field.name] = tuple(
+                    self._value(field, item, f"{where}[{i}]") for i, item in enumerate(content)
+                )
+            elif message.HasField(field.name):
+                values[field.name] = self._value(field, content, where)
+            elif field.default is MISSING:
+                raise DefinitionError(where, "is missing")
+        return values
+
+    def _value(self, field: Field[Any], content: Any, path: str) -> Any:
+        if isinstance(content, schedule_pb2.Schedule):
+            return self.schedule(content, path)
+        if isinstance(content, schedule_pb2.Stage):
+            return Stage(**self._values(Stage, content, path))
+        if "Steps" in field.type and content.is_integer():
+            return int(content)
+        return content

@@ -1,0 +1,80 @@
+"""Evaluation: from a cursor, the rows that follow."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from lrkeeper.schedules.numbers import Row, cast_row
+from lrkeeper.schedules.schedule import Memory, Schedule
+
+EVALUATOR_VERSION = "1"
+"""Changes when an evaluator's bits or memory do."""
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where an evaluation stands: the last step evaluated, the schedule's memory and its row there."""
+
+    step: int
+    memory: Memory
+    row: Row
+
+    def to_json(self) -> str:
+        """Return the cursor as text; `from_json` gives the same bits back."""
+        row = {track: [float(value) for value in values] for track, values in self.row.items()}
+        return json.dumps([self.step, self.memory, row], separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str, base: Row) -> Cursor:
+        """Read what `to_json` wrote, for param groups with these base values.
+
+        Raises ValueError if the text is no cursor of such groups.
+        """
+        try:
+            step, memory, row = json.loads(text)
+            cast = cast_row(row, base)
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            raise ValueError("not a cursor of these param groups") from error
+        if not isinstance(step, int) or row.keys() != base.keys():
+            raise ValueError("not a cursor of these param groups")
+        return cls(step, memory, cast)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Where a schedule cannot go on: the step it cannot reach, and torch's exception there."""
+
+    step: int
+    type: str
+    message: str
+
+
+FAILURES: dict[str, type[Exception]] = {
+    error.__name__: error
+    for error in (ZeroDivisionError, OverflowError, NotImplementedError, TypeError, ValueError, IndexError)
+}
+"""The exceptions an evaluation may end with, by name."""
+
+
+def begin(schedule: Schedule, base: Row, now: Row) -> Cursor:
+    """Return the cursor at step 0; raises what torch's constructor would."""
+    memory, row = schedule.start(base, now)
+    return Cursor(0, memory, row)
+
+
+def extend(
+    schedule: Schedule, base: Row, cursor: Cursor, count: int
+) -> tuple[Cursor, list[Row], Failure | None]:
+    """Return the cursor `count` steps on and the rows of those steps; fewer, and why, on a failure."""
+    memory, row = cursor.memory, cursor.row
+    rows: list[Row] = []
+    failure = None
+    for step in range(cursor.step + 1, cursor.step + count + 1):
+        try:
+            memory, row = schedule.advance(memory, base, row)
+        except tuple(FAILURES.values()) as error:
+            failure = Failure(step, type(error).__name__, f"{type(schedule).__name__}: {error}")
+            break
+        rows.append(row)
+    return Cursor(cursor.step + len(rows), memory, row), rows, failure

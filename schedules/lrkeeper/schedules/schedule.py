@@ -1,0 +1,105 @@
+"""What every schedule is: builder, definition and evaluator in one frozen dataclass."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar, dataclass_transform
+
+from lrkeeper.schedules.numbers import Row
+
+if TYPE_CHECKING:
+    from lrkeeper.schedules.sequence import Sequence
+
+Memory: TypeAlias = Any
+"""A schedule's counters between two steps: ints and lists of them, as JSON holds them. Never changed
+in place, and never a current value: that is the row."""
+
+
+class Schedule(ABC):
+    """A curve over steps.
+
+    A schedule built by name (`StepLR(step_size=30)`) checks its fields at once. What a torch program
+    brings is built by `unchecked`: torch accepts more, and fails at a later step; so does evaluation.
+    """
+
+    kind: ClassVar[str]
+    """The definition's name in schedule files and in the proto message."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise TypeError or ValueError, naming the field, its value and what would be right."""
+
+    @abstractmethod
+    def start(self, base: Row, now: Row) -> tuple[Memory, Row]:
+        """Return the memory and the row at step 0.
+
+        `base` has the base values (torch's `initial_lr`), `now` those in the groups when the scheduler
+        is built; they differ where another scheduler was built on the same optimizer before.
+        """
+
+    @abstractmethod
+    def advance(self, memory: Memory, base: Row, now: Row) -> tuple[Memory, Row]:
+        """Return the memory and the row of the next step, given those of this one.
+
+        Raises what torch raises where it cannot go on: ZeroDivisionError, NotImplementedError,
+        OverflowError, TypeError, ValueError.
+        """
+
+    def then(self, schedule: Schedule, at: int) -> Sequence:
+        """Return this schedule up to step `at`, and from there `schedule`, from the value reached.
+
+        Step `at` still has this schedule's value; `schedule` counts its own steps from there. (torch's
+        SequentialLR sets the lr back to the base at its milestones: that is `SequentialLR`.)
+        """
+        from lrkeeper.schedules.sequence import Sequence, Stage
+
+        before = self.stages if isinstance(self, Sequence) else (Stage(self),)
+        return Sequence(stages=(*before, Stage(schedule, at=at)))
+
+    @classmethod
+    def unchecked(cls, **values: Any) -> Self:
+        """Build without the checks, as torch would; fields not given have their defaults.
+
+        Raises TypeError if a field without default is missing.
+        """
+        self = object.__new__(cls)
+        for field in fields(cls):  # type: ignore[arg-type]  # every subclass is a dataclass
+            value = values.pop(field.name, field.default)
+            if value is MISSING:
+                raise TypeError(f"{cls.__name__}: {field.name} is missing")
+            object.__setattr__(self, field.name, value)
+        assert not values, values
+        return self
+
+
+T = TypeVar("T", bound=type[Schedule])
+
+
+@dataclass_transform(frozen_default=True)
+def definition(kind: str, instead: dict[str, str] | None = None) -> Callable[[T], T]:
+    """Make a class a schedule of this kind: a frozen dataclass that checks itself when built.
+
+    `instead` names what to use for an argument that belongs to another schedule; `{}` in its text
+    stands for the value given.
+    """
+
+    def decorate(cls: T) -> T:
+        cls.kind = kind
+        dataclass(frozen=True)(cls)
+        build: Callable[..., None] = cls.__init__
+
+        @wraps(build)
+        def __init__(self: Schedule, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+            for name, advice in (instead or {}).items():
+                if name in kwargs and name not in cls.__dataclass_fields__:  # type: ignore[attr-defined]
+                    raise TypeError(f"{cls.__name__} has no {name}: use {advice.format(kwargs[name])}")
+            build(self, *args, **kwargs)
+            self.check()
+
+        setattr(cls, "__init__", __init__)  # noqa: B010 - mypy refuses a plain assignment
+        return cls
+
+    return decorate
