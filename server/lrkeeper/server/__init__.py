@@ -1,0 +1,1 @@
+"""The lrkeeper server."""

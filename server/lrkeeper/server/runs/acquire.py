@@ -1,0 +1,230 @@
+"""Who may have a run: what a start of a job is given, or why it is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from lrkeeper.errors import (
+    CheckpointAhead,
+    GroupsDiffer,
+    RankDiffers,
+    RunAlreadyFinished,
+    RunFenced,
+    RunFinished,
+    RunHeld,
+    ScheduleDiffers,
+    StaleAttempt,
+    WrongBranch,
+)
+from lrkeeper.schedules import codec
+from lrkeeper.server.runs.records import Branch, Incarnation, ParamGroup, Run
+
+LATELY_US = 60_000_000
+
+OnExisting = Literal["resume", "new_branch", "takeover"]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where in a run a checkpoint was taken."""
+
+    run_uid: str
+    branch: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Start:
+    """What one rank of a start of a job brings."""
+
+    run: str
+    incarnation: str
+    attempt: int | None
+    rank: int
+    world_size: int
+    groups: tuple[ParamGroup, ...]
+    definition: str
+    schedule_uid: str | None
+    schedule_revision: int | None
+    checkpoint: Checkpoint | None
+    on_existing: OnExisting
+    unit: str
+    labels: Mapping[str, str]
+    holder_labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the database knows of an existing run, as far as a start depends on it."""
+
+    run: Run
+    branch: Branch
+    same: Incarnation | None
+    """This incarnation, if it was here before."""
+    holder: Incarnation | None
+    """The incarnation that has the present fence."""
+    highest_attempt: int | None
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a start is given: its own fence again, or a new one; where it stands; its branch."""
+
+    again: bool
+    new_branch: bool
+    resume_step: int
+
+
+def decide(start: Start, known: Known, now: int) -> Grant:
+    """Return what a start of a job is given on an existing run.
+
+    Raises:
+        RunFenced: another start has taken the run from this one.
+        StaleAttempt: the attempt number is lower than one seen.
+        RunHeld, RunAlreadyFinished: a fresh start on a run that is not free.
+        RunFinished, WrongBranch, CheckpointAhead: the checkpoint cannot be gone on from.
+        ScheduleDiffers, GroupsDiffer: what the job brings is not the run's.
+        RankDiffers: nor what the first rank of this start brought.
+    """
+    run = known.run
+    if known.same is not None:
+        if known.same.fence != run.fence:
+            raise fenced(run, known.holder)
+        _check_definition(start, known.branch)
+        step = _resume_step(start, known)
+        if start.world_size > 1 and step != known.same.resume_step:
+            raise RankDiffers(
+                f"rank {start.rank} stands at step {step}, but the first rank of incarnation "
+                f"{start.incarnation} at step {known.same.resume_step}; load the same checkpoint on all ranks",
+                run=run.name,
+            )
+        return Grant(again=True, new_branch=False, resume_step=step)
+    if (
+        start.attempt is not None
+        and known.highest_attempt is not None
+        and start.attempt < known.highest_attempt
+    ):
+        raise StaleAttempt(
+            f"attempt {start.attempt} of run {run.name!r} comes after attempt {known.highest_attempt} "
+            "has started; only a later one may take the run",
+            run=run.name,
+            attempt=known.highest_attempt,
+        )
+    if start.checkpoint is None:
+        _check_free(start, known, now)
+        if start.on_existing == "new_branch":
+            return Grant(again=False, new_branch=True, resume_step=0)
+    elif run.state == "finished" and start.on_existing != "takeover":
+        raise RunFinished(
+            f"run {run.name!r} is finished; to go on with it all the same, say on_existing='takeover'",
+            run=run.name,
+        )
+    _check_definition(start, known.branch)
+    return Grant(again=False, new_branch=False, resume_step=_resume_step(start, known))
+
+
+def fenced(run: Run, holder: Incarnation | None) -> RunFenced:
+    """Return the error of a start that has lost the run."""
+    who = str(holder) if holder is not None else f"fence {run.fence}"
+    details: dict[str, str | int] = {"run": run.name, "fence": run.fence}
+    if holder is not None:
+        details |= {"incarnation": holder.incarnation, **{f"holder_{k}": v for k, v in holder.labels.items()}}
+    return RunFenced(f"run {run.name!r} is held by {who} now; this start must end", **details)
+
+
+def heard_lately(run: Run, now: int) -> bool:
+    """Return whether the run's holder seems alive: heard of within a minute, or three of its steps."""
+    return now - run.heard_at < max(LATELY_US, 3 * run.heard_every)
+
+
+def _check_free(start: Start, known: Known, now: int) -> None:
+    run = known.run
+    if start.on_existing == "takeover":
+        return
+    if run.state == "finished":
+        if start.on_existing == "new_branch":
+            return
+        raise RunAlreadyFinished(
+            f"run {run.name!r} exists and is finished; give the job another run name, "
+            "or say on_existing='new_branch' to train it again or 'takeover' to go on with it",
+            run=run.name,
+        )
+    if known.holder is not None and heard_lately(run, now):
+        ago = max(0, now - run.heard_at) // 1_000_000
+        raise RunHeld(
+            f"run {run.name!r} is held by {known.holder}, heard of {ago} s ago; give this job another "
+            "run name, load a checkpoint of the run, or say on_existing='takeover' to take it away",
+            run=run.name,
+            incarnation=known.holder.incarnation,
+            **{f"holder_{key}": value for key, value in known.holder.labels.items()},
+        )
+
+
+def _resume_step(start: Start, known: Known) -> int:
+    run, branch = known.run, known.branch
+    if start.checkpoint is None:
+        return branch.origin.step
+    step = start.checkpoint.step
+    if start.checkpoint.branch != run.branch and (
+        start.checkpoint.branch != branch.parent or branch.fork_step is None or step > branch.fork_step
+    ):
+        raise WrongBranch(
+            f"the checkpoint lies at step {step} of branch {start.checkpoint.branch}; run {run.name!r} is on "
+            f"branch {run.branch}, "
+            + (
+                f"which left branch {branch.parent} at step {branch.fork_step}"
+                if branch.fork_step is not None
+                else "which began anew"
+            ),
+            run=run.name,
+            branch=run.branch,
+        )
+    if step >= run.frontier:
+        raise CheckpointAhead(
+            f"the checkpoint lies at step {step}, but run {run.name!r} has only the steps below "
+            f"{run.frontier}: is this the database that the job ran on?",
+            run=run.name,
+            frontier=run.frontier,
+        )
+    if step < branch.origin.step:
+        raise CheckpointAhead(
+            f"the checkpoint lies at step {step}, before run {run.name!r} begins at {branch.origin.step}",
+            run=run.name,
+        )
+    return step
+
+
+def _check_definition(start: Start, branch: Branch) -> None:
+    origin = branch.origin
+    follows_same = start.schedule_uid is not None and start.schedule_uid == origin.schedule_uid
+    if not follows_same and start.definition != origin.definition:
+        ours, theirs = (codec.from_json(text) for text in (start.definition, origin.definition))
+        raise ScheduleDiffers(
+            f"the job brings {ours}, and run {start.run!r} began with {theirs}; bring that, or change the "
+            f"run with `lrkeeper run set-schedule {start.run}`, or start anew with another run name or "
+            "on_existing='new_branch'",
+            run=start.run,
+        )
+    difference = groups_difference(start.groups, branch.groups)
+    if difference:
+        raise GroupsDiffer(
+            f"the job's param groups are not those of run {start.run!r}: {difference}; bring those, or start "
+            "anew with another run name or on_existing='new_branch'",
+            run=start.run,
+        )
+
+
+def groups_difference(ours: tuple[ParamGroup, ...], theirs: tuple[ParamGroup, ...]) -> str:
+    """Say how the job's param groups differ from the run's; empty if they do not."""
+    if len(ours) != len(theirs):
+        return f"the job has {len(ours)}, the run {len(theirs)}"
+    for place, (our, their) in enumerate(zip(ours, theirs, strict=True)):
+        if our.name != their.name:
+            return f"group {place} is named {our.name!r} in the job, {their.name!r} in the run"
+        if our.number != their.number:
+            return f"group {place} computes in {our.number} in the job, in {their.number} in the run"
+        if dict(our.initial) != dict(their.initial):
+            return f"group {place} has the base values {dict(our.initial)} in the job, {dict(their.initial)} in the run"
+    return ""

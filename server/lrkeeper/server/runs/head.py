@@ -1,0 +1,112 @@
+"""A run as it stands at its frontier: all that the next rows need, and the rows themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lrkeeper.schedules import Schedule
+from lrkeeper.schedules.cursor import EVALUATOR_VERSION, Cursor, Failure, extend
+from lrkeeper.schedules.table import Table
+from lrkeeper.server.runs.records import Block, Branch, Edit, Run
+
+_RECENT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A committed state of a run. A new one is made from it, and takes its place once stored."""
+
+    run: Run
+    branch: Branch
+    frontier: int
+    heard_at: int
+    heard_every: int
+    schedule: Schedule
+    revision: int
+    """The revision that `schedule` came with; the run's own counts pending edits too."""
+    cursor: Cursor
+    cursor_text: str
+    pending: tuple[Edit, ...]
+    """Edits at or above the frontier, in order of their steps."""
+    recent: tuple[Block, ...] = ()
+
+    @property
+    def columns(self) -> int:
+        """How many numbers a row has."""
+        return len(self.branch.base) * len(self.branch.groups)
+
+    def moved(self, **changes: object) -> Head:
+        """Return a head with some fields changed."""
+        return Head(**{name: changes.get(name, getattr(self, name)) for name in Head.__slots__})  # type: ignore[arg-type]
+
+
+def in_force(edits: list[Edit]) -> list[Edit]:
+    """Return the edits that rule some step, in order of their steps.
+
+    At every step the latest edit at or below it rules, so an edit ends all earlier ones that would
+    have acted at its step or later.
+    """
+    ruling: list[Edit] = []
+    for edit in edits:
+        while ruling and ruling[-1].effective_step >= edit.effective_step:
+            ruling.pop()
+        ruling.append(edit)
+    return ruling
+
+
+def head_of(run: Run, branch: Branch, edits: list[Edit]) -> Head:
+    """Return the head of a run as it is stored; `edits` are its branch's."""
+    schedule, revision = branch.schedule, branch.revision
+    ruling = in_force(edits)
+    for edit in ruling:
+        if edit.effective_step < run.frontier:
+            schedule, revision = edit.schedule, edit.revision
+    return Head(
+        run=run,
+        branch=branch,
+        frontier=run.frontier,
+        heard_at=run.heard_at,
+        heard_every=run.heard_every,
+        schedule=schedule,
+        revision=revision,
+        cursor=Cursor.from_json(run.cursor, branch.base),
+        cursor_text=run.cursor,
+        pending=tuple(edit for edit in ruling if edit.effective_step >= run.frontier),
+    )
+
+
+def advanced(head: Head, target: int, now: int) -> tuple[Head, tuple[Block, ...], Failure | None]:
+    """Return the head with its frontier at `target`, the blocks in between, and why it is lower if so.
+
+    `now` (microseconds) is noted as when the run was heard of. A block has one revision: it ends where an
+    edit begins to act.
+    """
+    frontier, schedule, revision = head.frontier, head.schedule, head.revision
+    cursor, text, pending = head.cursor, head.cursor_text, head.pending
+    run, base = head.run, head.branch.base
+    blocks: list[Block] = []
+    failure = None
+    while frontier < target and failure is None:
+        if pending and pending[0].effective_step == frontier:
+            edit, pending = pending[0], pending[1:]
+            schedule, revision, text = edit.schedule, edit.revision, edit.cursor
+            cursor = Cursor.from_json(text, base)
+        end = min(target, pending[0].effective_step) if pending else target
+        cursor, rows, failure = extend(schedule, base, cursor, end - frontier)
+        if rows:
+            table = Table.from_rows(frontier, rows)
+            blocks.append(Block(run.uid, run.branch, table, revision, run.fence, text, EVALUATOR_VERSION))
+            frontier = table.end_step
+            text = cursor.to_json()
+    after = head.moved(
+        frontier=frontier,
+        heard_at=now,
+        heard_every=max(0, now - head.heard_at),
+        schedule=schedule,
+        revision=revision,
+        cursor=cursor,
+        cursor_text=text,
+        pending=pending,
+        recent=(*head.recent, *blocks)[-_RECENT:],
+    )
+    return after, tuple(blocks), failure

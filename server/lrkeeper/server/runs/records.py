@@ -1,0 +1,183 @@
+"""What a run is, as values. Times are microseconds since 1970 (UTC)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from lrkeeper.schedules import Schedule, codec
+from lrkeeper.schedules.numbers import NUMBERS, Row
+from lrkeeper.schedules.table import Table
+
+
+@dataclass(frozen=True)
+class ParamGroup:
+    """A param group as the job brought it: base values and those at construction, by track."""
+
+    name: str | None
+    number: str
+    initial: Mapping[str, float]
+    current: Mapping[str, float]
+
+
+def base_row(groups: tuple[ParamGroup, ...]) -> Row:
+    """Return the base values (torch's `initial_lr`) as numbers of the groups' kinds."""
+    return {
+        track: tuple(NUMBERS[group.number](group.initial[track]) for group in groups)
+        for track in groups[0].initial
+    }
+
+
+def current_row(groups: tuple[ParamGroup, ...]) -> Row:
+    """Return the values the groups had when the scheduler was built."""
+    return {
+        track: tuple(NUMBERS[group.number](group.current[track]) for group in groups)
+        for track in groups[0].current
+    }
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A definition, where it came from, and where a lineage that has it begins."""
+
+    definition: str
+    schedule_uid: str | None
+    schedule_revision: int | None
+    step: int
+    values: Table
+    cursor: str
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A lineage of a run.
+
+    It has its parent's steps up to `fork_step` and its own from there; without a fork step it began anew.
+    """
+
+    run_uid: str
+    branch: int
+    parent: int | None
+    fork_step: int | None
+    revision: int
+    origin: Origin
+    groups: tuple[ParamGroup, ...]
+    created_at: int
+
+    @cached_property
+    def base(self) -> Row:
+        """The groups' base values."""
+        return base_row(self.groups)
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The definition the branch began with."""
+        return codec.from_json(self.origin.definition)
+
+
+@dataclass(frozen=True)
+class Run:
+    """The row on which everything that happens to a run serialises."""
+
+    uid: str
+    name: str
+    state: Literal["active", "finished", "deleted"]
+    unit: str
+    branch: int
+    fence: int
+    frontier: int
+    revision: int
+    cursor: str
+    evaluator_version: str
+    schedule_uid: str | None
+    created_at: int
+    heard_at: int
+    heard_every: int
+    finished_at: int | None = None
+    deleted_at: int | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Incarnation:
+    """One start of a job that has, or had, the run."""
+
+    run_uid: str
+    incarnation: str
+    fence: int
+    branch: int
+    resume_step: int
+    attempt: int | None
+    world_size: int
+    labels: Mapping[str, str]
+    acquired_at: int
+
+    def __str__(self) -> str:
+        where = self.labels.get("host", "an unknown host")
+        process = f", pid {self.labels['pid']}" if "pid" in self.labels else ""
+        return f"incarnation {self.incarnation} on {where}{process} (fence {self.fence})"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """An operator's change: from `effective_step` on, `definition` rules as if from the start.
+
+    `cursor` is the definition's evaluation at the step before.
+    """
+
+    run_uid: str
+    revision: int
+    branch: int
+    request_id: str
+    digest: str
+    operation: Literal["replace"]
+    definition: str
+    schedule_uid: str | None
+    schedule_revision: int | None
+    effective_step: int
+    clamped: bool
+    cursor: str
+    author: str
+    reason: str
+    created_at: int
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The definition as a schedule."""
+        return codec.from_json(self.definition)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive committed rows of a branch. `cursor` is the evaluation before the first of them."""
+
+    run_uid: str
+    branch: int
+    table: Table
+    revision: int
+    fence: int
+    cursor: str
+    evaluator_version: str
+
+
+@dataclass(frozen=True)
+class ScheduleRevision:
+    """One revision of a named schedule."""
+
+    uid: str
+    name: str
+    revision: int
+    head_revision: int
+    definition: str
+    request_id: str
+    author: str
+    reason: str
+    rolled_out: bool
+    created_at: int
+
+    @property
+    def etag(self) -> str:
+        """What names this head."""
+        return f"{self.uid}/{self.revision}"

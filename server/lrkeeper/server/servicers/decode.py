@@ -1,0 +1,230 @@
+"""From messages to the use cases' values. What is missing or wrong is named by its path."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from lrkeeper.errors import InvalidArgument
+from lrkeeper.schedules import Schedule, codec
+from lrkeeper.schedules.codec import DefinitionError
+from lrkeeper.schedules.numbers import Row
+from lrkeeper.schedules.table import Table
+from lrkeeper.server.runs import names
+from lrkeeper.server.runs.acquire import Checkpoint, OnExisting, Start
+from lrkeeper.server.runs.limits import (
+    MAX_GROUPS,
+    MAX_LABELS,
+    MAX_STEP,
+    MAX_TEXT,
+    MAX_WORLD_SIZE,
+)
+from lrkeeper.server.runs.records import ParamGroup
+from lrkeeper.server.usecases.acquire_run import Carried
+from lrkeeper.server.usecases.next_lr import Steps
+from lrkeeper.v1 import run_pb2, run_service_pb2, schedule_pb2
+
+_NUMBERS: dict[int, str] = {
+    run_pb2.NUMBER_UNSPECIFIED: "float64",
+    run_pb2.NUMBER_FLOAT64: "float64",
+    run_pb2.NUMBER_FLOAT32: "float32",
+}
+_ON_EXISTING: dict[int, OnExisting] = {
+    run_service_pb2.ON_EXISTING_UNSPECIFIED: "resume",
+    run_service_pb2.ON_EXISTING_RESUME: "resume",
+    run_service_pb2.ON_EXISTING_NEW_BRANCH: "new_branch",
+    run_service_pb2.ON_EXISTING_TAKEOVER: "takeover",
+}
+_STATES: dict[int, Literal["active", "finished"] | None] = {
+    run_pb2.RUN_STATE_UNSPECIFIED: None,
+    run_pb2.RUN_STATE_ACTIVE: "active",
+    run_pb2.RUN_STATE_FINISHED: "finished",
+}
+
+
+def start(request: run_service_pb2.AcquireRunRequest) -> tuple[Start, str | None, Carried | None]:
+    """Return a start, the stored schedule it names, and what its checkpoint carries."""
+    run = names.check_name("run", request.run)
+    incarnation = names.check_name("incarnation", request.incarnation)
+    groups = _groups(request.groups)
+    checkpoint = _checkpoint(request) if request.HasField("checkpoint") else None
+    world_size = request.world_size if request.HasField("world_size") else 1
+    if not 1 <= world_size <= MAX_WORLD_SIZE:
+        raise InvalidArgument(
+            f"world_size is {world_size}; it must be from 1 to {MAX_WORLD_SIZE}", field="world_size"
+        )
+    if not 0 <= request.rank < world_size:
+        raise InvalidArgument(
+            f"rank is {request.rank}; it must be from 0 to {world_size - 1} in a world of {world_size}",
+            field="rank",
+        )
+    if request.on_existing not in _ON_EXISTING:
+        raise InvalidArgument(
+            f"on_existing is {request.on_existing}; this server knows {', '.join(map(str, _ON_EXISTING))}",
+            field="on_existing",
+        )
+    definition, schedule_name = "", None
+    which = request.WhichOneof("definition")
+    if which == "schedule":
+        definition = definition_of(request.schedule, "schedule", checked=False)
+    elif which == "schedule_name":
+        schedule_name = names.check_name("schedule_name", request.schedule_name)
+    else:
+        raise InvalidArgument("schedule is missing; give a schedule or a schedule_name", field="schedule")
+    carried = None
+    if request.HasField("origin"):
+        if checkpoint is None:
+            raise InvalidArgument("origin needs a checkpoint; give both or neither", field="origin")
+        carried = Carried(
+            schedule=schedule(request.origin.schedule, "origin.schedule", checked=False),
+            cursor=request.origin.cursor,
+            cursor_step=request.origin.cursor_step,
+            values=_values(request),
+        )
+    found = Start(
+        run=run,
+        incarnation=incarnation,
+        attempt=request.attempt if request.HasField("attempt") else None,
+        rank=request.rank,
+        world_size=world_size,
+        groups=groups,
+        definition=definition,
+        schedule_uid=None,
+        schedule_revision=None,
+        checkpoint=checkpoint,
+        on_existing=_ON_EXISTING[request.on_existing],
+        unit=names.check_text("unit", request.unit or "step", 32),
+        labels=names.check_labels("labels", dict(request.labels), MAX_LABELS),
+        holder_labels=names.check_labels("holder_labels", dict(request.holder_labels), MAX_LABELS),
+    )
+    return found, schedule_name, carried
+
+
+def steps(request: run_service_pb2.NextLrRequest) -> Steps:
+    """Return what a rank asks for."""
+    if not request.run_uid:
+        raise InvalidArgument("run_uid is missing; AcquireRun gives it", field="run_uid")
+    names.check_text("run_uid", request.run_uid, 64)
+    return Steps(
+        run_uid=request.run_uid,
+        store_epoch=request.store_epoch,
+        fence=request.fence,
+        branch=request.branch,
+        rank=request.rank,
+        from_step=request.from_step,
+        count=request.count,
+        applied_step=request.applied_step,
+        revision=request.revision,
+    )
+
+
+def schedule(message: schedule_pb2.Schedule, path: str, *, checked: bool = True) -> Schedule:
+    """Return a definition; raises InvalidArgument with the path of what is wrong in it."""
+    try:
+        return codec.decode(message, path=path, checked=checked)
+    except DefinitionError as error:
+        raise InvalidArgument(str(error), field=error.field) from error
+
+
+def definition_of(message: schedule_pb2.Schedule, path: str, *, checked: bool = True) -> str:
+    """Return a definition's canonical JSON; raises InvalidArgument."""
+    return codec.to_json(schedule(message, path, checked=checked))
+
+
+def state(value: int) -> Literal["active", "finished"] | None:
+    """Return the state a listing asks for."""
+    if value not in _STATES:
+        raise InvalidArgument(f"state is {value}; it must be ACTIVE or FINISHED", field="state")
+    return _STATES[value]
+
+
+def step(field: str, value: int) -> int:
+    """Return a step of a run."""
+    if not 0 <= value < MAX_STEP:
+        raise InvalidArgument(f"{field} is {value}; it must be from 0 to {MAX_STEP - 1}", field=field)
+    return value
+
+
+def text(field: str, value: str) -> str:
+    """Return a person's words."""
+    return names.check_text(field, value, MAX_TEXT)
+
+
+def page_size(value: int, default: int) -> int:
+    """Return how many entries a page has: 1000 at most."""
+    if value < 0:
+        raise InvalidArgument(f"page_size is {value}; it must be 0 or more", field="page_size")
+    return min(value or default, 1000)
+
+
+def base_row(base_lrs: Sequence[float]) -> Row:
+    """Return the base values of a preview."""
+    if len(base_lrs) > MAX_GROUPS or any(math.isnan(value) for value in base_lrs):
+        raise InvalidArgument(
+            f"base_lrs must be at most {MAX_GROUPS} numbers, none of them nan", field="base_lrs"
+        )
+    return {"lr": tuple(base_lrs) or (0.1,)}
+
+
+def _checkpoint(request: run_service_pb2.AcquireRunRequest) -> Checkpoint:
+    found = request.checkpoint
+    if not found.run_uid:
+        raise InvalidArgument("checkpoint.run_uid is missing", field="checkpoint.run_uid")
+    names.check_text("checkpoint.run_uid", found.run_uid, 64)
+    return Checkpoint(found.run_uid, found.branch, step("checkpoint.step", found.step))
+
+
+def _values(request: run_service_pb2.AcquireRunRequest) -> Table:
+    try:
+        table = Table.from_message(request.origin.values, at_most=1)
+    except ValueError as error:
+        raise InvalidArgument(f"origin.{error}", field="origin.values") from error
+    if table.count != 1:
+        raise InvalidArgument("origin.values must hold one row", field="origin.values")
+    return table
+
+
+def _groups(messages: Sequence[run_pb2.ParamGroup]) -> tuple[ParamGroup, ...]:
+    if not 1 <= len(messages) <= MAX_GROUPS:
+        raise InvalidArgument(
+            f"groups has {len(messages)} entries; it must have from 1 to {MAX_GROUPS}", field="groups"
+        )
+    groups = tuple(_group(message, f"groups[{i}]") for i, message in enumerate(messages))
+    tracks = set(groups[0].initial)
+    for i, group in enumerate(groups):
+        if set(group.initial) != tracks:
+            raise InvalidArgument(
+                f"groups[{i}].tracks are {sorted(group.initial)}; they must be those of groups[0], "
+                f"{sorted(tracks)}",
+                field=f"groups[{i}].tracks",
+            )
+    return groups
+
+
+def _group(message: run_pb2.ParamGroup, path: str) -> ParamGroup:
+    if message.number not in _NUMBERS:
+        raise InvalidArgument(f"{path}.number is {message.number}; use a Number", field=f"{path}.number")
+    initial, current = {}, {}
+    for i, track in enumerate(message.tracks):
+        where = f"{path}.tracks[{i}]"
+        names.check_name(f"{where}.track", track.track)
+        if not track.HasField("initial"):
+            raise InvalidArgument(f"{where}.initial is missing", field=f"{where}.initial")
+        now = track.current if track.HasField("current") else track.initial
+        for field, value in (("initial", track.initial), ("current", now)):
+            if math.isnan(value):
+                raise InvalidArgument(
+                    f"{where}.{field} is nan; it must be a number", field=f"{where}.{field}"
+                )
+        initial[track.track], current[track.track] = track.initial, now
+    if "lr" not in initial:
+        raise InvalidArgument(f"{path}.tracks has no 'lr'", field=f"{path}.tracks")
+    name = names.check_text(f"{path}.name", message.name, MAX_TEXT) if message.HasField("name") else None
+    order = sorted(initial)
+    return ParamGroup(
+        name=name,
+        number=_NUMBERS[message.number],
+        initial={track: initial[track] for track in order},
+        current={track: current[track] for track in order},
+    )

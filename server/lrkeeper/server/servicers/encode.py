@@ -1,0 +1,123 @@
+"""From the use cases' values to messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from lrkeeper.schedules import codec
+from lrkeeper.schedules.cursor import Failure
+from lrkeeper.server.runs.records import Block, Edit, Incarnation, ParamGroup, ScheduleRevision
+from lrkeeper.server.usecases.runs import RunView
+from lrkeeper.v1 import run_pb2, schedule_pb2, schedule_service_pb2
+
+_NUMBERS = {"float64": run_pb2.NUMBER_FLOAT64, "float32": run_pb2.NUMBER_FLOAT32}
+_STATES = {"active": run_pb2.RUN_STATE_ACTIVE, "finished": run_pb2.RUN_STATE_FINISHED}
+
+
+def time(microseconds: int) -> Timestamp:
+    """Return a time."""
+    return Timestamp(seconds=microseconds // 1_000_000, nanos=microseconds % 1_000_000 * 1000)
+
+
+def failure(found: Failure) -> schedule_pb2.EvaluationError:
+    """Return where an evaluation ends."""
+    return schedule_pb2.EvaluationError(step=found.step, type=found.type, message=found.message)
+
+
+def schedule(definition: str) -> schedule_pb2.Schedule:
+    """Return a definition's message."""
+    return codec.encode(codec.from_json(definition))
+
+
+def stored_schedule(revision: ScheduleRevision, followers: int) -> schedule_service_pb2.StoredSchedule:
+    """Return a revision's message."""
+    return schedule_service_pb2.StoredSchedule(
+        name=revision.name,
+        revision=revision.revision,
+        schedule=schedule(revision.definition),
+        etag=revision.etag,
+        author=revision.author,
+        reason=revision.reason,
+        create_time=time(revision.created_at),
+        followers=followers,
+    )
+
+
+def edit(found: Edit, names: Mapping[str, str]) -> run_pb2.Edit:
+    """Return an edit's message; `names` are those of stored schedules by uid."""
+    return run_pb2.Edit(
+        revision=found.revision,
+        request_id=found.request_id,
+        branch=found.branch,
+        effective_step=found.effective_step,
+        replace=run_pb2.Replace(
+            schedule=schedule(found.definition),
+            schedule_name=names.get(found.schedule_uid or "", ""),
+            schedule_revision=found.schedule_revision or 0,
+        ),
+        author=found.author,
+        reason=found.reason,
+        create_time=time(found.created_at),
+    )
+
+
+def holder(found: Incarnation) -> run_pb2.Holder:
+    """Return a start's message."""
+    return run_pb2.Holder(
+        incarnation=found.incarnation,
+        world_size=found.world_size,
+        labels=found.labels,
+        acquire_time=time(found.acquired_at),
+    )
+
+
+def block(found: Block) -> run_pb2.Block:
+    """Return a block's message."""
+    return run_pb2.Block(
+        branch=found.branch,
+        values=found.table.to_message(),
+        revision=found.revision,
+        fence=found.fence,
+        evaluator_version=found.evaluator_version,
+    )
+
+
+def run(view: RunView, *, with_edits: bool = True) -> run_pb2.Run:
+    """Return a run's message."""
+    found = view.run
+    message = run_pb2.Run(
+        name=found.name,
+        uid=found.uid,
+        state=_STATES[found.state],
+        unit=found.unit,
+        labels=found.labels,
+        groups=[_group(group) for group in view.branch.groups],
+        origin_step=view.branch.origin.step,
+        branch=found.branch,
+        frontier=found.frontier,
+        revision=found.revision,
+        fence=found.fence,
+        schedule=codec.encode(view.schedule),
+        latest=view.latest.to_message(),
+        create_time=time(found.created_at),
+        heard_time=time(found.heard_at),
+    )
+    if view.holder is not None:
+        message.holder.CopyFrom(holder(view.holder))
+    if view.followed is not None:
+        message.schedule_name, message.schedule_revision = view.followed
+    if found.finished_at is not None:
+        message.finish_time.CopyFrom(time(found.finished_at))
+    if with_edits:
+        message.edits.extend(edit(e, view.names) for e in view.edits)
+    return message
+
+
+def _group(group: ParamGroup) -> run_pb2.ParamGroup:
+    message = run_pb2.ParamGroup(number=_NUMBERS[group.number])
+    if group.name is not None:
+        message.name = group.name
+    for track, initial in group.initial.items():
+        message.tracks.add(track=track, initial=initial, current=group.current[track])
+    return message

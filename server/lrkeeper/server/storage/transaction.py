@@ -1,0 +1,344 @@
+"""The contract's reads and writes in SQL, the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lrkeeper.errors import DataCorrupted
+from lrkeeper.schedules.table import Table
+from lrkeeper.server.runs.records import (
+    Block,
+    Branch,
+    Edit,
+    Incarnation,
+    Origin,
+    ParamGroup,
+    Run,
+    ScheduleRevision,
+)
+from lrkeeper.server.storage import tables as t
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
+
+_SCHEDULES = select(
+    t.schedules.c.uid, t.schedules.c.name, t.schedules.c.head_revision, *t.schedule_revisions.c[1:]
+).join(t.schedule_revisions)
+_HEADS = _SCHEDULES.where(t.schedule_revisions.c.revision == t.schedules.c.head_revision)
+
+
+class SqlTransaction:
+    """`Transaction` on a connection in whose transaction it works."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    # runs
+
+    def run_by_name(self, name: str) -> Run | None:
+        where = (t.runs.c.name == name, t.runs.c.deleted_at.is_(None))
+        return self._run(select(t.runs).where(*where).with_for_update())
+
+    def run_by_uid(self, uid: str) -> Run | None:
+        return self._run(select(t.runs).where(t.runs.c.uid == uid).with_for_update())
+
+    def _run(self, query: Select[Any]) -> Run | None:
+        return next(iter(self._runs(query)), None)
+
+    def _runs(self, query: Select[Any]) -> list[Run]:
+        rows = self._connection.execute(query).all()
+        labels: dict[str, dict[str, str]] = {row.uid: {} for row in rows}
+        found = select(t.run_labels).where(t.run_labels.c.run_uid.in_(labels)).order_by(t.run_labels.c.key)
+        for label in self._connection.execute(found):
+            labels[label.run_uid][label.key] = label.value
+        return [Run(**row._mapping, labels=labels[row.uid]) for row in rows]
+
+    def insert_run(self, run: Run) -> None:
+        values = vars(run).copy()
+        labels = values.pop("labels")
+        self._connection.execute(insert(t.runs), values)
+        if labels:
+            self._connection.execute(
+                insert(t.run_labels),
+                [{"run_uid": run.uid, "key": key, "value": value} for key, value in labels.items()],
+            )
+
+    def update_run(self, uid: str, **changes: Any) -> None:
+        self._connection.execute(update(t.runs).where(t.runs.c.uid == uid).values(**changes))
+
+    def runs(
+        self, *, before_uid: str | None, limit: int, labels: Mapping[str, str], state: str | None
+    ) -> list[Run]:
+        query = select(t.runs).where(t.runs.c.deleted_at.is_(None)).order_by(t.runs.c.uid.desc()).limit(limit)
+        if before_uid is not None:
+            query = query.where(t.runs.c.uid < before_uid)
+        if state is not None:
+            query = query.where(t.runs.c.state == state)
+        for key, value in labels.items():
+            label = t.run_labels.alias()
+            query = query.where(
+                select(label.c.run_uid)
+                .where(label.c.run_uid == t.runs.c.uid, label.c.key == key, label.c.value == value)
+                .exists()
+            )
+        return self._runs(query)
+
+    def followers(self, schedule_uid: str) -> list[Run]:
+        where = (t.runs.c.schedule_uid == schedule_uid, t.runs.c.state == "active")
+        return self._runs(select(t.runs).where(*where).order_by(t.runs.c.uid))
+
+    # branches
+
+    def branch(self, run_uid: str, branch: int) -> Branch | None:
+        row = self._one(select(t.branches).where(_of(t.branches, run_uid, branch=branch)))
+        if row is None:
+            return None
+        groups = select(t.param_groups).where(_of(t.param_groups, run_uid, branch=branch))
+        return _branch(
+            row,
+            self._connection.execute(groups.order_by(t.param_groups.c.place, t.param_groups.c.track)).all(),
+        )
+
+    def insert_branch(self, branch: Branch) -> None:
+        origin = branch.origin
+        self._connection.execute(
+            insert(t.branches),
+            {
+                "run_uid": branch.run_uid,
+                "branch": branch.branch,
+                "parent": branch.parent,
+                "fork_step": branch.fork_step,
+                "definition": origin.definition,
+                "schedule_uid": origin.schedule_uid,
+                "schedule_revision": origin.schedule_revision,
+                "revision": branch.revision,
+                "origin_step": origin.step,
+                "origin_values": origin.values.data,
+                "origin_cursor": origin.cursor,
+                "created_at": branch.created_at,
+            },
+        )
+        self._connection.execute(
+            insert(t.param_groups),
+            [
+                {
+                    "run_uid": branch.run_uid,
+                    "branch": branch.branch,
+                    "place": place,
+                    "track": track,
+                    "name": group.name,
+                    "number": group.number,
+                    "initial": initial,
+                    "current": group.current[track],
+                }
+                for place, group in enumerate(branch.groups)
+                for track, initial in group.initial.items()
+            ],
+        )
+
+    # incarnations
+
+    def incarnation(self, run_uid: str, incarnation: str) -> Incarnation | None:
+        return self._incarnation(t.incarnations.c.incarnation == incarnation, run_uid)
+
+    def holder(self, run_uid: str, fence: int) -> Incarnation | None:
+        return self._incarnation(t.incarnations.c.fence == fence, run_uid)
+
+    def _incarnation(self, which: Any, run_uid: str) -> Incarnation | None:
+        row = self._one(select(t.incarnations).where(t.incarnations.c.run_uid == run_uid, which))
+        return None if row is None else Incarnation(**{**row._mapping, "labels": json.loads(row.labels)})
+
+    def highest_attempt(self, run_uid: str) -> int | None:
+        query = select(func.max(t.incarnations.c.attempt)).where(t.incarnations.c.run_uid == run_uid)
+        highest: int | None = self._connection.execute(query).scalar()
+        return highest
+
+    def insert_incarnation(self, incarnation: Incarnation) -> None:
+        values = {**vars(incarnation), "labels": json.dumps(dict(incarnation.labels), sort_keys=True)}
+        self._connection.execute(insert(t.incarnations), values)
+
+    def move_incarnation(self, run_uid: str, incarnation: str, resume_step: int) -> None:
+        where = (t.incarnations.c.run_uid == run_uid, t.incarnations.c.incarnation == incarnation)
+        self._connection.execute(update(t.incarnations).where(*where).values(resume_step=resume_step))
+
+    # edits
+
+    def edits(self, run_uid: str, branch: int | None = None) -> list[Edit]:
+        which = {} if branch is None else {"branch": branch}
+        query = select(t.edits).where(_of(t.edits, run_uid, **which)).order_by(t.edits.c.revision)
+        return [Edit(**row._mapping) for row in self._connection.execute(query)]
+
+    def edit_by_request(self, run_uid: str, request_id: str) -> Edit | None:
+        row = self._one(select(t.edits).where(_of(t.edits, run_uid, request_id=request_id)))
+        return None if row is None else Edit(**row._mapping)
+
+    def insert_edit(self, edit: Edit) -> None:
+        values = {column.name: getattr(edit, column.name) for column in t.edits.c}
+        self._connection.execute(insert(t.edits), values)
+
+    # blocks
+
+    def blocks(self, run_uid: str, branch: int, from_step: int, limit: int) -> list[Block]:
+        c = t.blocks.c
+        of = _of(t.blocks, run_uid, branch=branch)
+        first = select(func.max(c.first_step)).where(of, c.first_step <= from_step).scalar_subquery()
+        query = (
+            select(t.blocks)
+            .where(of, c.first_step >= func.coalesce(first, 0), c.first_step + c.count > from_step)
+            .order_by(c.first_step)
+            .limit(limit)
+        )
+        return [_block(row) for row in self._connection.execute(query)]
+
+    def insert_blocks(self, blocks: tuple[Block, ...]) -> None:
+        if blocks:
+            self._connection.execute(insert(t.blocks), [block_values(block) for block in blocks])
+
+    # schedules
+
+    def schedule(self, name: str, revision: int | None = None) -> ScheduleRevision | None:
+        query = _HEADS if revision is None else _SCHEDULES.where(t.schedule_revisions.c.revision == revision)
+        query = query.where(t.schedules.c.name == name, t.schedules.c.deleted_at.is_(None))
+        return self._schedule(query.with_for_update(of=t.schedules))
+
+    def schedule_by_request(self, uid: str, request_id: str) -> ScheduleRevision | None:
+        c = t.schedule_revisions.c
+        return self._schedule(_SCHEDULES.where(c.schedule_uid == uid, c.request_id == request_id))
+
+    def schedule_names(self, uids: set[str]) -> Mapping[str, str]:
+        if not uids:
+            return {}
+        query = select(t.schedules.c.uid, t.schedules.c.name).where(t.schedules.c.uid.in_(uids))
+        return {row.uid: row.name for row in self._connection.execute(query)}
+
+    def _schedule(self, query: Select[Any]) -> ScheduleRevision | None:
+        row = self._one(query)
+        return None if row is None else ScheduleRevision(**row._mapping)
+
+    def schedules(self, *, after_name: str, limit: int) -> list[ScheduleRevision]:
+        c = t.schedules.c
+        query = _HEADS.where(c.deleted_at.is_(None), c.name > after_name).order_by(c.name).limit(limit)
+        return [ScheduleRevision(**row._mapping) for row in self._connection.execute(query)]
+
+    def unfinished_rollouts(self) -> list[ScheduleRevision]:
+        query = _HEADS.where(t.schedules.c.deleted_at.is_(None), t.schedule_revisions.c.rolled_out.is_(False))
+        return [ScheduleRevision(**row._mapping) for row in self._connection.execute(query)]
+
+    def insert_schedule(self, revision: ScheduleRevision) -> None:
+        self._connection.execute(
+            insert(t.schedules),
+            {
+                "uid": revision.uid,
+                "name": revision.name,
+                "head_revision": revision.revision,
+                "created_at": revision.created_at,
+            },
+        )
+        self._connection.execute(insert(t.schedule_revisions), _revision_values(revision))
+
+    def insert_schedule_revision(self, revision: ScheduleRevision) -> None:
+        self._connection.execute(insert(t.schedule_revisions), _revision_values(revision))
+        self._connection.execute(
+            update(t.schedules)
+            .where(t.schedules.c.uid == revision.uid)
+            .values(head_revision=revision.revision)
+        )
+
+    def mark_rolled_out(self, uid: str, revision: int) -> None:
+        c = t.schedule_revisions.c
+        where = (c.schedule_uid == uid, c.revision <= revision)
+        self._connection.execute(update(t.schedule_revisions).where(*where).values(rolled_out=True))
+
+    def delete_schedule(self, uid: str, now: int) -> None:
+        self._connection.execute(update(t.schedules).where(t.schedules.c.uid == uid).values(deleted_at=now))
+
+    def _one(self, query: Select[Any]) -> Row[Any] | None:
+        return self._connection.execute(query).one_or_none()
+
+
+def block_values(block: Block) -> dict[str, Any]:
+    """Return a block's columns."""
+    table = block.table
+    return {
+        "run_uid": block.run_uid,
+        "branch": block.branch,
+        "first_step": table.first_step,
+        "count": table.count,
+        "tracks": ",".join(table.tracks),
+        "groups": table.groups,
+        "data": table.data,
+        "crc": table.crc,
+        "revision": block.revision,
+        "fence": block.fence,
+        "cursor": block.cursor,
+        "evaluator_version": block.evaluator_version,
+    }
+
+
+def _of(table: Any, run_uid: str, **which: Any) -> Any:
+    condition = table.c.run_uid == run_uid
+    for name, value in which.items():
+        condition &= table.c[name] == value
+    return condition
+
+
+def _block(row: Row[Any]) -> Block:
+    table = Table(
+        row.first_step, row._mapping["count"], tuple(row.tracks.split(",")), row.groups, bytes(row.data)
+    )
+    size = 8 * table.count * len(table.tracks) * table.groups
+    if len(table.data) != size or table.crc != row.crc:
+        raise DataCorrupted(
+            f"the stored values of run {row.run_uid}, branch {row.branch}, "
+            f"steps {table.first_step} to {table.end_step - 1} fail their checksum",
+            run_uid=row.run_uid,
+            branch=row.branch,
+            first_step=table.first_step,
+        )
+    return Block(row.run_uid, row.branch, table, row.revision, row.fence, row.cursor, row.evaluator_version)
+
+
+def _branch(row: Row[Any], columns: Iterable[Row[Any]]) -> Branch:
+    places: dict[int, list[Row[Any]]] = {}
+    for column in columns:
+        places.setdefault(column.place, []).append(column)
+    groups = tuple(
+        ParamGroup(
+            found[0].name,
+            found[0].number,
+            {column.track: column.initial for column in found},
+            {column.track: column.current for column in found},
+        )
+        for found in places.values()
+    )
+    values = Table(row.origin_step, 1, tuple(groups[0].initial), len(groups), bytes(row.origin_values))
+    return Branch(
+        run_uid=row.run_uid,
+        branch=row.branch,
+        parent=row.parent,
+        fork_step=row.fork_step,
+        revision=row.revision,
+        origin=Origin(
+            row.definition,
+            row.schedule_uid,
+            row.schedule_revision,
+            row.origin_step,
+            values,
+            row.origin_cursor,
+        ),
+        groups=groups,
+        created_at=row.created_at,
+    )
+
+
+def _revision_values(revision: ScheduleRevision) -> dict[str, Any]:
+    return {
+        "schedule_uid": revision.uid,
+        "revision": revision.revision,
+        "definition": revision.definition,
+        "request_id": revision.request_id,
+        "author": revision.author,
+        "reason": revision.reason,
+        "rolled_out": revision.rolled_out,
+        "created_at": revision.created_at,
+    }

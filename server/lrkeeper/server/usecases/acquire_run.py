@@ -1,0 +1,318 @@
+"""AcquireRun: a start of a job takes its run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lrkeeper.errors import (
+    InvalidArgument,
+    RunExists,
+    RunNotFound,
+    ScheduleFails,
+    ScheduleNotFound,
+)
+from lrkeeper.schedules import Schedule, codec
+from lrkeeper.schedules.cursor import EVALUATOR_VERSION, FAILURES, Cursor, begin, extend
+from lrkeeper.schedules.numbers import cast_row
+from lrkeeper.schedules.table import Table
+from lrkeeper.server.runs.acquire import Checkpoint, Known, Start, decide
+from lrkeeper.server.runs.head import in_force
+from lrkeeper.server.runs.limits import MAX_AHEAD
+from lrkeeper.server.runs.records import (
+    Branch,
+    Edit,
+    Incarnation,
+    Origin,
+    Run,
+    base_row,
+    current_row,
+)
+from lrkeeper.server.storage.contract import Transaction
+from lrkeeper.server.storage.ids import new_uid
+from lrkeeper.server.usecases.keeper import Keeper
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What a checkpoint carries of its run, to go on without the run's past."""
+
+    schedule: Schedule
+    cursor: str
+    cursor_step: int
+    values: Table
+
+
+@dataclass(frozen=True)
+class Acquired:
+    """What a start has got: the run as it is, its place on it, and the values there."""
+
+    run: Run
+    branch: int
+    fence: int
+    resume_step: int
+    values: Table
+    schedule: Schedule
+    revision: int
+    cursor: str
+    cursor_step: int
+    edits: list[Edit]
+    created: bool
+
+
+async def acquire_run(
+    keeper: Keeper, start: Start, schedule_name: str | None, carried: Carried | None
+) -> Acquired:
+    """Give a start its run.
+
+    `schedule_name` is the stored schedule to follow, instead of the start's definition; `carried`
+    creates the run of a checkpoint that is not here.
+
+    Raises what `decide` does, and RunNotFound, RunExists, ScheduleNotFound, ScheduleFails.
+    """
+    now = keeper.now()
+
+    def work(tx: Transaction) -> Acquired:
+        brought = _with_stored(tx, start, schedule_name)
+        run = _find(tx, brought, carried)
+        if run is None:
+            return _create(tx, brought, carried, now)
+        return _take(tx, brought, run, now)
+
+    acquired = await keeper.storage.transact(work)
+    keeper.lane(acquired.run.uid).head = None
+    return acquired
+
+
+def _with_stored(tx: Transaction, start: Start, schedule_name: str | None) -> Start:
+    if schedule_name is None:
+        return start
+    stored = tx.schedule(schedule_name)
+    if stored is None:
+        raise ScheduleNotFound(
+            f"there is no schedule {schedule_name!r}; store it with `lrkeeper schedule apply`",
+            schedule=schedule_name,
+        )
+    return replace(
+        start,
+        definition=stored.definition,
+        schedule_uid=stored.uid,
+        schedule_revision=stored.revision,
+    )
+
+
+def _find(tx: Transaction, start: Start, carried: Carried | None) -> Run | None:
+    """Return the run to take; None if it shall be created."""
+    if start.checkpoint is None:
+        return tx.run_by_name(start.run)
+    run = tx.run_by_uid(start.checkpoint.run_uid)
+    if run is not None and run.state != "deleted":
+        return run
+    if carried is None:
+        raise RunNotFound(
+            f"run {start.run!r} (uid {start.checkpoint.run_uid}) of the checkpoint is not on this server: "
+            "go to the server that has it, or say on_missing='create' to go on from the checkpoint here",
+            run=start.run,
+            run_uid=start.checkpoint.run_uid,
+        )
+    if tx.run_by_name(start.run) is not None:
+        raise RunExists(
+            f"the server has another run {start.run!r} than the checkpoint's; give the job another run name",
+            run=start.run,
+        )
+    return None
+
+
+def _create(tx: Transaction, start: Start, carried: Carried | None, now: int) -> Acquired:
+    origin = _fresh_origin(start) if carried is None else _carried_origin(start, carried)
+    run = Run(
+        uid=new_uid(),
+        name=start.run,
+        state="active",
+        unit=start.unit,
+        branch=1,
+        fence=1,
+        frontier=origin.step + 1,
+        revision=1,
+        cursor=origin.cursor,
+        evaluator_version=EVALUATOR_VERSION,
+        schedule_uid=start.schedule_uid,
+        created_at=now,
+        heard_at=now,
+        heard_every=0,
+        labels=start.labels,
+    )
+    branch = Branch(run.uid, 1, None, None, 1, origin, start.groups, now)
+    tx.insert_run(run)
+    tx.insert_branch(branch)
+    if carried is not None:
+        definition = codec.to_json(carried.schedule)
+        if definition != origin.definition:
+            # The job's own definition stays what the run began with, so that the next resume is no
+            # surprise; what was in force at the checkpoint comes as the edit it once was.
+            edit = _carried_edit(run, origin, definition, now)
+            tx.insert_edit(edit)
+            tx.update_run(run.uid, revision=edit.revision)
+            run = replace(run, revision=edit.revision)
+    tx.insert_incarnation(_incarnation(start, run, origin.step, now))
+    return _acquired(tx, run, branch, origin.step, created=True)
+
+
+def _take(tx: Transaction, start: Start, run: Run, now: int) -> Acquired:
+    branch = tx.branch(run.uid, run.branch)
+    assert branch is not None
+    known = Known(
+        run=run,
+        branch=branch,
+        same=tx.incarnation(run.uid, start.incarnation),
+        holder=tx.holder(run.uid, run.fence),
+        highest_attempt=tx.highest_attempt(run.uid),
+    )
+    grant = decide(start, known, now)
+    if grant.again:
+        tx.move_incarnation(run.uid, start.incarnation, grant.resume_step)
+        return _acquired(tx, run, branch, grant.resume_step, created=False)
+    run = replace(run, fence=run.fence + 1, state="active", finished_at=None, heard_at=now, heard_every=0)
+    if grant.new_branch:
+        origin = _fresh_origin(start)
+        run = replace(
+            run,
+            branch=run.branch + 1,
+            frontier=origin.step + 1,
+            revision=run.revision + 1,
+            cursor=origin.cursor,
+            schedule_uid=start.schedule_uid,
+        )
+        branch = Branch(run.uid, run.branch, branch.branch, None, run.revision, origin, start.groups, now)
+        tx.insert_branch(branch)
+    tx.update_run(
+        run.uid,
+        fence=run.fence,
+        state=run.state,
+        finished_at=run.finished_at,
+        heard_at=run.heard_at,
+        heard_every=run.heard_every,
+        branch=run.branch,
+        frontier=run.frontier,
+        revision=run.revision,
+        cursor=run.cursor,
+        schedule_uid=run.schedule_uid,
+    )
+    tx.insert_incarnation(_incarnation(start, run, grant.resume_step, now))
+    return _acquired(tx, run, branch, grant.resume_step, created=False)
+
+
+def _incarnation(start: Start, run: Run, resume_step: int, now: int) -> Incarnation:
+    return Incarnation(
+        run_uid=run.uid,
+        incarnation=start.incarnation,
+        fence=run.fence,
+        branch=run.branch,
+        resume_step=resume_step,
+        attempt=start.attempt,
+        world_size=start.world_size,
+        labels=start.holder_labels,
+        acquired_at=now,
+    )
+
+
+def _fresh_origin(start: Start) -> Origin:
+    schedule = codec.from_json(start.definition)
+    try:
+        cursor = begin(schedule, base_row(start.groups), current_row(start.groups))
+    except tuple(FAILURES.values()) as error:
+        raise ScheduleFails(f"{schedule} cannot start: {error}") from error
+    return Origin(
+        definition=start.definition,
+        schedule_uid=start.schedule_uid,
+        schedule_revision=start.schedule_revision,
+        step=0,
+        values=Table.from_rows(0, [cursor.row]),
+        cursor=cursor.to_json(),
+    )
+
+
+def _carried_origin(start: Start, carried: Carried) -> Origin:
+    checkpoint = start.checkpoint
+    assert checkpoint is not None
+    base = base_row(start.groups)
+    try:
+        cursor = Cursor.from_json(carried.cursor, base)
+    except ValueError as error:
+        raise InvalidArgument(f"origin.cursor is {error}", field="origin.cursor") from error
+    behind = checkpoint.step - cursor.step
+    if cursor.step != carried.cursor_step or not 0 <= behind <= MAX_AHEAD:
+        raise InvalidArgument(
+            f"origin.cursor_step is {carried.cursor_step}; it must be the cursor's step, {cursor.step}, "
+            f"and not above the checkpoint's, {checkpoint.step}",
+            field="origin.cursor_step",
+        )
+    values = carried.values
+    if values.first_step != checkpoint.step or set(values.tracks) != set(base):
+        raise InvalidArgument("origin.values must be those of the checkpoint's step", field="origin.values")
+    if values.groups != len(start.groups):
+        raise InvalidArgument(
+            f"origin.values has {values.groups} param groups; the request has {len(start.groups)}",
+            field="origin.values",
+        )
+    cursor, _, failure = extend(carried.schedule, base, cursor, behind)
+    if failure is not None:
+        raise ScheduleFails(f"{carried.schedule} fails at step {failure.step}: {failure.message}")
+    cast = cast_row(values.row(checkpoint.step), base)
+    cursor = Cursor(checkpoint.step, cursor.memory, cast)
+    return Origin(
+        definition=start.definition,
+        schedule_uid=start.schedule_uid,
+        schedule_revision=start.schedule_revision,
+        step=checkpoint.step,
+        values=Table.from_rows(checkpoint.step, [cast]),
+        cursor=cursor.to_json(),
+    )
+
+
+def _carried_edit(run: Run, origin: Origin, definition: str, now: int) -> Edit:
+    return Edit(
+        run_uid=run.uid,
+        revision=run.revision + 1,
+        branch=run.branch,
+        request_id=new_uid(),
+        digest="",
+        operation="replace",
+        definition=definition,
+        schedule_uid=None,
+        schedule_revision=None,
+        effective_step=origin.step,
+        clamped=False,
+        cursor=origin.cursor,
+        author="lrkeeper",
+        reason="carried over from the checkpoint",
+        created_at=now,
+    )
+
+
+def _acquired(tx: Transaction, run: Run, branch: Branch, step: int, *, created: bool) -> Acquired:
+    edits = tx.edits(run.uid, run.branch)
+    schedule, revision = branch.schedule, branch.revision
+    for edit in in_force(edits):
+        if edit.effective_step <= step:
+            schedule, revision = edit.schedule, edit.revision
+    values, cursor, cursor_step = branch.origin.values, branch.origin.cursor, branch.origin.step
+    if step > branch.origin.step:
+        (block,) = tx.blocks(run.uid, run.branch, step, 1)
+        values = block.table.cut(step, step + 1)
+        cursor, cursor_step = block.cursor, block.table.first_step - 1
+    return Acquired(
+        run=run,
+        branch=run.branch,
+        fence=run.fence,
+        resume_step=step,
+        values=values,
+        schedule=schedule,
+        revision=revision,
+        cursor=cursor,
+        cursor_step=cursor_step,
+        edits=edits,
+        created=created,
+    )
+
+
+__all__ = ["Acquired", "Carried", "Checkpoint", "Start", "acquire_run"]

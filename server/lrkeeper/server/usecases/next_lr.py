@@ -1,0 +1,218 @@
+"""NextLr: the hot path. What is committed is answered from memory, the rest is committed first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lrkeeper.errors import (
+    InvalidArgument,
+    RunFinished,
+    StepOutOfRange,
+    StorageUnavailable,
+    StoreChanged,
+    UnknownFence,
+)
+from lrkeeper.schedules import Schedule
+from lrkeeper.schedules.cursor import Failure
+from lrkeeper.schedules.table import Table
+from lrkeeper.server.runs.acquire import fenced
+from lrkeeper.server.runs.frontier import new_frontier
+from lrkeeper.server.runs.head import Head, advanced, in_force
+from lrkeeper.server.runs.limits import MAX_AHEAD, MAX_STEP, MAX_WORLD_SIZE, rows_of_answer
+from lrkeeper.server.runs.records import Block
+from lrkeeper.server.storage.contract import Advance, Transaction
+from lrkeeper.server.usecases.keeper import Keeper, Lane, load_head
+
+_TRIES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What a rank asks for: `count` steps from `from_step`."""
+
+    run_uid: str
+    store_epoch: str
+    fence: int
+    branch: int
+    rank: int
+    from_step: int
+    count: int
+    applied_step: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Committed blocks that hold the steps, and what ends them. No block: the frontier is below."""
+
+    table: Table | None
+    block: Block | None
+    """The block of the last row."""
+    frontier: int
+    failure: Failure | None
+    schedule: Schedule | None
+    """The definition of the block's revision, if the rank does not have it."""
+
+
+async def next_lr(keeper: Keeper, steps: Steps) -> Answer:
+    """Return the values of the steps, committing those that are not committed yet.
+
+    Raises:
+        InvalidArgument, StepOutOfRange: the request makes no sense for the run.
+        RunNotFound, RunFinished, RunFenced, UnknownFence, StoreChanged: the run cannot be moved.
+        StorageUnavailable, StorageFull, DataCorrupted: the database.
+    """
+    _check(steps)
+    if steps.store_epoch != keeper.storage.epoch:
+        raise StoreChanged(
+            f"the run was acquired from the database {steps.store_epoch!r}, and this server has "
+            f"{keeper.storage.epoch!r}: it was restored or replaced",
+            store_epoch=keeper.storage.epoch,
+        )
+    lane = keeper.lane(steps.run_uid)
+    failure = None
+    head = lane.head
+    if head is None or not _covered(head, steps):
+        async with lane.lock:
+            head, failure = await _move(keeper, lane, steps)
+    return await _answer(keeper, head, steps, failure)
+
+
+def _check(steps: Steps) -> None:
+    if steps.from_step < 1:
+        raise InvalidArgument(f"from_step is {steps.from_step}; it must be at least 1", field="from_step")
+    if steps.from_step >= MAX_STEP:
+        raise StepOutOfRange(f"from_step is {steps.from_step}; it must be below {MAX_STEP}")
+    if steps.count < 1:
+        raise InvalidArgument(f"count is {steps.count}; it must be at least 1", field="count")
+    if not 0 <= steps.rank < MAX_WORLD_SIZE:
+        raise InvalidArgument(f"rank is {steps.rank}; it must be 0 or more", field="rank")
+    if not 0 <= steps.applied_step <= steps.from_step:
+        raise InvalidArgument(
+            f"applied_step is {steps.applied_step}; it must be a step from 0 to from_step ({steps.from_step})",
+            field="applied_step",
+        )
+
+
+def _covered(head: Head, steps: Steps) -> bool:
+    """Return whether all that is asked for is committed, so that nothing would move."""
+    count = min(steps.count, rows_of_answer(head.columns))
+    return steps.branch != head.run.branch or steps.from_step + count <= head.frontier
+
+
+async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure | None]:
+    """Return the run's head with the steps below its frontier, as far as one request may move it."""
+    for _ in range(_TRIES):
+        head = await keeper.head(steps.run_uid, lane)
+        if _covered(head, steps):
+            return head, None
+        await _check_may_move(keeper, head, lane, steps)
+        now = keeper.now()
+        lowest = lane.hear(steps.fence, steps.rank, steps.applied_step, now)
+        most = rows_of_answer(head.columns)
+        target = new_frontier(head.frontier, steps.from_step, min(steps.count, most), lowest, most)
+        after, blocks, failure = advanced(head, target, now)
+        if not blocks:
+            return head, failure
+        lane.head = None  # until it is known what the database has
+        advance = Advance(
+            run_uid=steps.run_uid,
+            branch=head.run.branch,
+            fence=head.run.fence,
+            revision=head.run.revision,
+            frontier=head.frontier,
+            new_frontier=after.frontier,
+            cursor=after.cursor_text,
+            heard_at=after.heard_at,
+            heard_every=after.heard_every,
+            blocks=blocks,
+        )
+        if await keeper.storage.advance(advance):
+            lane.head = after
+            return after, failure
+    raise StorageUnavailable("the run is changing too often; the request may be repeated")
+
+
+async def _check_may_move(keeper: Keeper, head: Head, lane: Lane, steps: Steps) -> None:
+    run = head.run
+    if steps.fence > run.fence:  # taken through another server
+        head = lane.head = await keeper.storage.transact(
+            lambda tx: load_head(tx, steps.run_uid), writes=False
+        )
+        run = head.run
+    if steps.fence > run.fence or steps.fence < 1:
+        raise UnknownFence(f"fence {steps.fence} is none that run {run.name!r} has given", fence=run.fence)
+    if steps.fence < run.fence:
+        holder = await keeper.storage.transact(lambda tx: tx.holder(run.uid, run.fence), writes=False)
+        raise fenced(run, holder)
+    if run.state == "finished":
+        raise RunFinished(f"run {run.name!r} is finished and takes no more steps", run=run.name)
+    if steps.from_step <= head.branch.origin.step:
+        raise StepOutOfRange(_before_origin(run.name, head.branch.origin.step, steps.from_step))
+    if steps.from_step > head.frontier + MAX_AHEAD:
+        raise StepOutOfRange(
+            f"from_step is {steps.from_step}; run {run.name!r} has got to {head.frontier}, "
+            f"and at most {MAX_AHEAD} steps may be skipped",
+            frontier=head.frontier,
+        )
+
+
+def _before_origin(run: str, origin: int, step: int) -> str:
+    return f"from_step is {step}; run {run!r} begins at step {origin}, so it must be above that"
+
+
+async def _answer(keeper: Keeper, head: Head, steps: Steps, failure: Failure | None) -> Answer:
+    end = steps.from_step + min(steps.count, rows_of_answer(head.columns))
+    ours = steps.branch == head.run.branch
+    if ours:
+        end = min(end, head.frontier)
+        if end <= steps.from_step:
+            return Answer(None, None, head.frontier, failure, None)
+    blocks = _recent(head, steps, end) if ours else None
+    if blocks is None:
+        blocks = await keeper.storage.transact(
+            lambda tx: _stored(tx, steps, end, head.branch.origin.step), writes=False
+        )
+    if not blocks:
+        raise StepOutOfRange(
+            f"step {steps.from_step} of run {head.run.name!r}, branch {steps.branch}, is not committed",
+            frontier=head.frontier,
+        )
+    last = blocks[-1]
+    schedule = None
+    if last.revision != steps.revision:
+        if ours and last.revision == head.revision:
+            schedule = head.schedule
+        else:
+            schedule = await keeper.storage.transact(
+                lambda tx: definition_at(tx, last.run_uid, last.branch, last.table.first_step), writes=False
+            )
+    table = Table.join(block.table.cut(steps.from_step, end) for block in blocks)
+    return Answer(table, last, head.frontier, failure, schedule)
+
+
+def _recent(head: Head, steps: Steps, end: int) -> list[Block] | None:
+    """Return the blocks that hold the steps, if they are in memory."""
+    recent = head.recent
+    if not recent or recent[0].table.first_step > steps.from_step:
+        return None
+    return [b for b in recent if b.table.first_step < end and b.table.end_step > steps.from_step]
+
+
+def _stored(tx: Transaction, steps: Steps, end: int, origin: int) -> list[Block]:
+    if steps.from_step <= origin:
+        run = tx.run_by_uid(steps.run_uid)
+        raise StepOutOfRange(_before_origin(run.name if run else steps.run_uid, origin, steps.from_step))
+    blocks = tx.blocks(steps.run_uid, steps.branch, steps.from_step, end - steps.from_step)
+    return [block for block in blocks if block.table.first_step < end]
+
+
+def definition_at(tx: Transaction, run_uid: str, branch: int, step: int) -> Schedule:
+    """Return the definition in force at a step of a branch."""
+    found = tx.branch(run_uid, branch)
+    assert found is not None
+    schedule = found.schedule
+    for edit in in_force(tx.edits(run_uid, branch)):
+        if edit.effective_step <= step:
+            schedule = edit.schedule
+    return schedule

@@ -1,0 +1,222 @@
+"""Looking at runs, and ending them: get, list, blocks, explain, finish, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from lrkeeper.errors import BranchNotFound, RunHeld, RunNotFound, StepOutOfRange
+from lrkeeper.schedules import Schedule
+from lrkeeper.schedules.cursor import EVALUATOR_VERSION
+from lrkeeper.schedules.table import Table
+from lrkeeper.server.runs.acquire import fenced, heard_lately
+from lrkeeper.server.runs.head import in_force
+from lrkeeper.server.runs.records import Block, Branch, Edit, Incarnation, Run
+from lrkeeper.server.storage.contract import Transaction
+from lrkeeper.server.usecases.keeper import Keeper
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run and what belongs to it."""
+
+    run: Run
+    branch: Branch
+    holder: Incarnation | None
+    schedule: Schedule
+    followed: tuple[str, int] | None
+    """The stored schedule the run follows, by name, and the revision it pins."""
+    latest: Table
+    edits: list[Edit]
+    names: Mapping[str, str]
+    """Names of the stored schedules that the edits speak of, by uid."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a step has its values."""
+
+    run: Run
+    branch: int
+    values: Table
+    schedule: Schedule
+    revision: int
+    edits: list[Edit]
+    names: Mapping[str, str]
+    followed: tuple[str, int] | None
+    evaluator_version: str
+    fence: int
+    holder: Incarnation | None
+    origin: bool
+
+
+async def get_run(keeper: Keeper, name: str) -> RunView:
+    """Return a run. Raises RunNotFound."""
+    return await keeper.storage.transact(lambda tx: _view(tx, _named(tx, name)), writes=False)
+
+
+async def list_runs(
+    keeper: Keeper, before_uid: str | None, limit: int, labels: Mapping[str, str], state: str | None
+) -> list[RunView]:
+    """Return runs, the newest first, after the one named."""
+
+    def read(tx: Transaction) -> list[RunView]:
+        found = tx.runs(before_uid=before_uid, limit=limit, labels=labels, state=state)
+        return [_view(tx, run) for run in found]
+
+    return await keeper.storage.transact(read, writes=False)
+
+
+async def list_blocks(
+    keeper: Keeper, name: str, branch: int | None, from_step: int, limit: int
+) -> tuple[int, list[Block]]:
+    """Return the branch and its blocks from the one that holds a step on.
+
+    Raises RunNotFound, BranchNotFound, DataCorrupted.
+    """
+
+    def read(tx: Transaction) -> tuple[int, list[Block]]:
+        run = _named(tx, name)
+        found = _branch(tx, run, branch)
+        return found.branch, tx.blocks(run.uid, found.branch, from_step, limit)
+
+    return await keeper.storage.transact(read, writes=False)
+
+
+async def explain(keeper: Keeper, name: str, step: int, branch: int | None) -> Explanation:
+    """Tell why a step has its values. Raises RunNotFound, BranchNotFound, StepOutOfRange."""
+
+    def read(tx: Transaction) -> Explanation:
+        run = _named(tx, name)
+        found = _branch(tx, run, branch)
+        origin = found.origin
+        if step == origin.step:
+            values, version, fence, revision = origin.values, EVALUATOR_VERSION, 1, found.revision
+        else:
+            blocks = tx.blocks(run.uid, found.branch, step, 1) if step > origin.step else []
+            if not blocks or blocks[0].table.first_step > step:
+                raise StepOutOfRange(
+                    f"step {step} of run {run.name!r}, branch {found.branch}, is not committed: "
+                    f"it has the steps from {origin.step} on and below {run.frontier}",
+                    frontier=run.frontier,
+                )
+            (block,) = blocks
+            values = block.table.cut(step, step + 1)
+            version, fence, revision = block.evaluator_version, block.fence, block.revision
+        # An edit made later cannot act at a committed step, so those below the step are those in force.
+        edits = [edit for edit in tx.edits(run.uid, found.branch) if edit.effective_step <= step]
+        ruling = in_force(edits)
+        names = _names(tx, edits, found)
+        return Explanation(
+            run=run,
+            branch=found.branch,
+            values=values,
+            schedule=ruling[-1].schedule if ruling else found.schedule,
+            revision=revision,
+            edits=edits,
+            names=names,
+            followed=_followed(ruling, found, names),
+            evaluator_version=version,
+            fence=fence,
+            holder=tx.holder(run.uid, fence),
+            origin=step == origin.step,
+        )
+
+    return await keeper.storage.transact(read, writes=False)
+
+
+async def finish_run(keeper: Keeper, name: str, fence: int | None) -> RunView:
+    """Mark a run finished; again: nothing. Raises RunNotFound, RunFenced."""
+    now = keeper.now()
+
+    def work(tx: Transaction) -> RunView:
+        run = _named(tx, name)
+        if fence is not None and fence != run.fence:
+            raise fenced(run, tx.holder(run.uid, run.fence))
+        if run.state != "finished":
+            tx.update_run(run.uid, state="finished", finished_at=now)
+            run = replace(run, state="finished", finished_at=now)
+        return _view(tx, run)
+
+    view = await keeper.storage.transact(work)
+    keeper.lane(view.run.uid).head = None
+    return view
+
+
+async def delete_run(keeper: Keeper, name: str, *, force: bool) -> None:
+    """Leave a run's tombstone and free its name. Raises RunNotFound, RunHeld."""
+    now = keeper.now()
+
+    def work(tx: Transaction) -> str:
+        run = _named(tx, name)
+        if run.state == "active" and heard_lately(run, now) and not force:
+            raise RunHeld(
+                f"run {name!r} is in use: {tx.holder(run.uid, run.fence)} was heard of "
+                f"{max(0, now - run.heard_at) // 1_000_000} s ago; end the job, or use force",
+                run=name,
+            )
+        tx.update_run(run.uid, state="deleted", deleted_at=now, schedule_uid=None)
+        return run.uid
+
+    uid = await keeper.storage.transact(work)
+    keeper.lane(uid).head = None
+
+
+async def schedule_names(keeper: Keeper, uids: set[str]) -> Mapping[str, str]:
+    """Return the names of stored schedules by uid, also of deleted ones."""
+    if not uids:
+        return {}
+    return await keeper.storage.transact(lambda tx: tx.schedule_names(uids), writes=False)
+
+
+def _named(tx: Transaction, name: str) -> Run:
+    run = tx.run_by_name(name)
+    if run is None:
+        raise RunNotFound(f"there is no run {name!r}", run=name)
+    return run
+
+
+def _branch(tx: Transaction, run: Run, branch: int | None) -> Branch:
+    found = tx.branch(run.uid, run.branch if branch is None else branch)
+    if found is None:
+        raise BranchNotFound(
+            f"run {run.name!r} has no branch {branch}; it is on branch {run.branch}", branch=run.branch
+        )
+    return found
+
+
+def _view(tx: Transaction, run: Run) -> RunView:
+    branch = _branch(tx, run, None)
+    edits = tx.edits(run.uid)
+    ruling = in_force([edit for edit in edits if edit.branch == run.branch])
+    acting = [edit for edit in ruling if edit.effective_step <= run.frontier]
+    latest = branch.origin.values
+    if run.frontier > branch.origin.step + 1:
+        (block,) = tx.blocks(run.uid, run.branch, run.frontier - 1, 1)
+        latest = block.table.cut(run.frontier - 1, run.frontier)
+    names = _names(tx, edits, branch)
+    return RunView(
+        run=run,
+        branch=branch,
+        holder=tx.holder(run.uid, run.fence),
+        schedule=acting[-1].schedule if acting else branch.schedule,
+        followed=_followed(ruling, branch, names) if run.schedule_uid else None,
+        latest=latest,
+        edits=edits,
+        names=names,
+    )
+
+
+def _names(tx: Transaction, edits: list[Edit], branch: Branch) -> Mapping[str, str]:
+    uids = {branch.origin.schedule_uid, *(edit.schedule_uid for edit in edits)}
+    return tx.schedule_names({uid for uid in uids if uid is not None})
+
+
+def _followed(ruling: list[Edit], branch: Branch, names: Mapping[str, str]) -> tuple[str, int] | None:
+    """Return the stored revision that the last ruling definition is."""
+    last: Edit | None = ruling[-1] if ruling else None
+    uid = last.schedule_uid if last else branch.origin.schedule_uid
+    revision = last.schedule_revision if last else branch.origin.schedule_revision
+    if uid is None or revision is None:
+        return None
+    return names[uid], revision

@@ -1,0 +1,224 @@
+"""Named schedules: create, get, list, update with their followers, delete, preview."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lrkeeper.errors import (
+    RequestIdReused,
+    RunFinished,
+    ScheduleExists,
+    ScheduleFails,
+    ScheduleInUse,
+    ScheduleNotFound,
+    ServerError,
+    StaleEtag,
+    StepOutOfRange,
+)
+from lrkeeper.schedules import Schedule
+from lrkeeper.schedules.cursor import Failure
+from lrkeeper.schedules.numbers import Row
+from lrkeeper.schedules.table import Table
+from lrkeeper.server.runs.limits import MAX_AHEAD, MAX_PREVIEW_ROWS
+from lrkeeper.server.runs.records import Run, ScheduleRevision
+from lrkeeper.server.storage.contract import Transaction
+from lrkeeper.server.storage.ids import new_uid
+from lrkeeper.server.usecases.edit_run import Change, edit_run, follow_request_id
+from lrkeeper.server.usecases.keeper import Keeper
+from lrkeeper.server.usecases.seek import rows, seek
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What an update did to a run that follows the schedule."""
+
+    run: str
+    effective_step: int
+    refusal: str
+
+
+async def create_schedule(
+    keeper: Keeper, name: str, definition: str, *, author: str, reason: str
+) -> ScheduleRevision:
+    """Store a schedule under a new name. Raises ScheduleExists."""
+    revision = ScheduleRevision(
+        uid=new_uid(),
+        name=name,
+        revision=1,
+        head_revision=1,
+        definition=definition,
+        request_id=new_uid(),
+        author=author,
+        reason=reason,
+        rolled_out=True,
+        created_at=keeper.now(),
+    )
+
+    def work(tx: Transaction) -> ScheduleRevision:
+        if tx.schedule(name) is not None:
+            raise ScheduleExists(
+                f"there is a schedule {name!r} already; update it, or choose another name", schedule=name
+            )
+        tx.insert_schedule(revision)
+        return revision
+
+    return await keeper.storage.transact(work)
+
+
+async def get_schedule(keeper: Keeper, name: str, revision: int | None) -> tuple[ScheduleRevision, int]:
+    """Return a revision (None: the head) and how many runs follow. Raises ScheduleNotFound."""
+
+    def read(tx: Transaction) -> tuple[ScheduleRevision, int]:
+        found = _named(tx, name, revision)
+        return found, len(tx.followers(found.uid))
+
+    return await keeper.storage.transact(read, writes=False)
+
+
+async def list_schedules(keeper: Keeper, after_name: str, limit: int) -> list[tuple[ScheduleRevision, int]]:
+    """Return heads by name, after the name given, with how many runs follow each."""
+
+    def read(tx: Transaction) -> list[tuple[ScheduleRevision, int]]:
+        found = tx.schedules(after_name=after_name, limit=limit)
+        return [(revision, len(tx.followers(revision.uid))) for revision in found]
+
+    return await keeper.storage.transact(read, writes=False)
+
+
+async def update_schedule(
+    keeper: Keeper, name: str, definition: str, *, etag: str, request_id: str, author: str, reason: str
+) -> tuple[ScheduleRevision, list[Followed]]:
+    """Store a new revision and give it to every follower at its frontier.
+
+    The same request again changes nothing twice, and finishes what was left undone.
+    Raises ScheduleNotFound, StaleEtag, RequestIdReused.
+    """
+
+    def work(tx: Transaction) -> ScheduleRevision:
+        head = _named(tx, name, None)
+        before = tx.schedule_by_request(head.uid, request_id)
+        if before is not None:
+            if (before.definition, before.author, before.reason) != (definition, author, reason):
+                raise RequestIdReused(
+                    f"request_id {request_id} belongs to another update of schedule {name!r} "
+                    f"(revision {before.revision}); make a new one",
+                    revision=before.revision,
+                )
+            return before
+        if etag != head.etag:
+            raise StaleEtag(
+                f"etag is {etag!r}; schedule {name!r} is at {head.etag!r}: read it again and decide anew",
+                etag=head.etag,
+            )
+        revision = replace(
+            head,
+            revision=head.revision + 1,
+            head_revision=head.revision + 1,
+            definition=definition,
+            request_id=request_id,
+            author=author,
+            reason=reason,
+            rolled_out=False,
+            created_at=keeper.now(),
+        )
+        tx.insert_schedule_revision(revision)
+        return revision
+
+    revision = await keeper.storage.transact(work)
+    return revision, await roll_out(keeper, revision)
+
+
+async def roll_out(keeper: Keeper, revision: ScheduleRevision) -> list[Followed]:
+    """Give a head revision to every active run that follows the schedule, each in its own transaction.
+
+    A run that has it already is only reported; one that has a later revision is left alone.
+    """
+    runs = await keeper.storage.transact(lambda tx: _behind(tx, revision), writes=False)
+    followed = []
+    refused = False
+    for run in runs:
+        change = Change(
+            run=run.name,
+            run_uid=run.uid,
+            request_id=follow_request_id(revision, run.uid),
+            definition=revision.definition,
+            schedule=revision,
+            expected_revision=None,
+            at_step=None,
+            not_after_step=None,
+            author=revision.author,
+            reason=revision.reason,
+        )
+        try:
+            edited = await edit_run(keeper, change)
+            followed.append(Followed(run.name, edited.edit.effective_step, ""))
+        except (ScheduleFails, RunFinished) as error:
+            followed.append(Followed(run.name, 0, str(error)))
+        except ServerError as error:
+            followed.append(Followed(run.name, 0, f"not yet: {error}"))
+            refused = True
+    if not refused:
+        await keeper.storage.transact(lambda tx: tx.mark_rolled_out(revision.uid, revision.revision))
+    return followed
+
+
+async def finish_roll_outs(keeper: Keeper) -> int:
+    """Go on with the updates that a crash cut short; return how many."""
+    unfinished = await keeper.storage.transact(lambda tx: tx.unfinished_rollouts(), writes=False)
+    for revision in unfinished:
+        await roll_out(keeper, revision)
+    return len(unfinished)
+
+
+async def delete_schedule(keeper: Keeper, name: str, etag: str) -> None:
+    """Take the schedule's name away. Raises ScheduleNotFound, StaleEtag, ScheduleInUse."""
+
+    def work(tx: Transaction) -> None:
+        head = _named(tx, name, None)
+        if etag and etag != head.etag:
+            raise StaleEtag(f"etag is {etag!r}; schedule {name!r} is at {head.etag!r}", etag=head.etag)
+        followers = tx.followers(head.uid)
+        if followers:
+            some = ", ".join(run.name for run in followers[:5])
+            raise ScheduleInUse(
+                f"schedule {name!r} is followed by {len(followers)} unfinished runs ({some}…); "
+                "finish them or give them another schedule first",
+                followers=len(followers),
+            )
+        tx.delete_schedule(head.uid, keeper.now())
+
+    await keeper.storage.transact(work)
+
+
+async def preview_schedule(
+    schedule: Schedule, base: Row, first_step: int, steps: int
+) -> tuple[Table, Failure | None]:
+    """Return a schedule's rows in [first_step, first_step + steps), and what ends them early.
+
+    Raises StepOutOfRange, and ScheduleFails if it ends before the first of them.
+    """
+    if not 0 <= first_step <= MAX_AHEAD:
+        raise StepOutOfRange(f"first_step is {first_step}; it must be from 0 to {MAX_AHEAD}")
+    if not 1 <= steps <= MAX_PREVIEW_ROWS:
+        raise StepOutOfRange(f"steps is {steps}; it must be from 1 to {MAX_PREVIEW_ROWS}")
+    cursor = await seek(schedule, base, base, first_step)
+    _, found, failure = await rows(schedule, base, cursor, steps - 1)
+    return Table.from_rows(first_step, [cursor.row, *found]), failure
+
+
+def _named(tx: Transaction, name: str, revision: int | None) -> ScheduleRevision:
+    found = tx.schedule(name, revision)
+    if found is None:
+        which = f"schedule {name!r}" if revision is None else f"revision {revision} of schedule {name!r}"
+        raise ScheduleNotFound(f"there is no {which}", schedule=name)
+    return found
+
+
+def _behind(tx: Transaction, revision: ScheduleRevision) -> list[Run]:
+    """Return the followers that do not have a later revision than this one."""
+    found = []
+    for run in tx.followers(revision.uid):
+        pinned = [e.schedule_revision for e in tx.edits(run.uid, run.branch) if e.schedule_revision]
+        if not pinned or pinned[-1] <= revision.revision:
+            found.append(run)
+    return found

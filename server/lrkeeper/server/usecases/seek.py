@@ -1,0 +1,57 @@
+"""Long evaluations, off the commit path: in pieces, so that other requests go on in between."""
+
+from __future__ import annotations
+
+import asyncio
+
+from lrkeeper.errors import ScheduleFails
+from lrkeeper.schedules import Schedule
+from lrkeeper.schedules.cursor import FAILURES, Cursor, Failure, begin, extend
+from lrkeeper.schedules.numbers import Row
+from lrkeeper.server.runs.head import Head, advanced
+
+_PIECE = 2000
+
+
+async def seek(schedule: Schedule, base: Row, now: Row, step: int) -> Cursor:
+    """Return a schedule's evaluation at a step, from the start. Raises ScheduleFails."""
+    try:
+        cursor = begin(schedule, base, now)
+    except tuple(FAILURES.values()) as error:
+        raise ScheduleFails(f"{schedule} cannot start: {error}") from error
+    while cursor.step < step:
+        cursor = onwards(schedule, base, cursor, min(step, cursor.step + _PIECE))
+        await asyncio.sleep(0)
+    return cursor
+
+
+def onwards(schedule: Schedule, base: Row, cursor: Cursor, step: int) -> Cursor:
+    """Return the evaluation at a later step. Raises ScheduleFails."""
+    cursor, _, failure = extend(schedule, base, cursor, step - cursor.step)
+    if failure is not None:
+        raise ScheduleFails(
+            f"{schedule} cannot get beyond step {failure.step - 1}: {failure.message}", step=failure.step
+        )
+    return cursor
+
+
+async def rows(
+    schedule: Schedule, base: Row, cursor: Cursor, count: int
+) -> tuple[Cursor, list[Row], Failure | None]:
+    """Return up to `count` rows after a cursor, and what ends them early."""
+    found: list[Row] = []
+    failure = None
+    while len(found) < count and failure is None:
+        cursor, piece, failure = extend(schedule, base, cursor, min(_PIECE, count - len(found)))
+        found += piece
+        await asyncio.sleep(0)
+    return cursor, found, failure
+
+
+async def plan(head: Head, frontier: int) -> tuple[Head, Failure | None]:
+    """Return the head as it will be when the run gets to `frontier`, if nothing changes."""
+    failure = None
+    while head.frontier < frontier and failure is None:
+        head, _, failure = advanced(head, min(frontier, head.frontier + _PIECE), head.heard_at)
+        await asyncio.sleep(0)
+    return head, failure
