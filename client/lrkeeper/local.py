@@ -1,0 +1,96 @@
+"""LRKEEPER_MODE=off: the same evaluators in this process, without a server and without its promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+from lrkeeper import views
+from lrkeeper.errors import BadCheckpoint, NotConfigured
+from lrkeeper.schedules import Schedule
+from lrkeeper.schedules.cursor import Cursor, begin, extend
+from lrkeeper.schedules.numbers import NUMBERS, Row, cast_row
+from lrkeeper.schedules.table import Table
+
+
+class LocalRuns:
+    """Answers what a job asks of a server; a run lives as long as this object."""
+
+    def __init__(self) -> None:
+        self._uids: Iterator[int] = count(1)
+        self._runs: dict[str, tuple[Schedule, Row, Cursor]] = {}
+
+    def acquire_run(self, start: views.Start, *, patience: float | None = None) -> views.Place:
+        """Return a run that begins now, or goes on from what the checkpoint carries."""
+        if isinstance(start.schedule, str):
+            raise NotConfigured(
+                f"schedule {start.schedule!r} is kept on a server, and LRKEEPER_MODE=off has none: "
+                "give the definition itself, such as S.StepLR(step_size=30)"
+            )
+        base = _row(start.groups, "initial")
+        schedule = start.schedule
+        if start.checkpoint is None:
+            cursor = begin(schedule, base, _row(start.groups, "current"))
+        elif start.origin is None:
+            raise BadCheckpoint("the state dict does not carry enough to go on without a server")
+        else:
+            schedule = start.origin.schedule
+            step = start.checkpoint.step
+            cursor = Cursor.from_json(start.origin.cursor, base)
+            cursor, _, _ = extend(schedule, base, cursor, step - cursor.step)
+            cursor = Cursor(step, cursor.memory, cast_row(start.origin.values.row(step), base))
+        uid = f"local-{next(self._uids)}"
+        self._runs[uid] = schedule, base, cursor
+        return views.Place(
+            run=start.run,
+            run_uid=uid,
+            store_epoch="local",
+            incarnation=start.incarnation,
+            rank=start.rank,
+            fence=1,
+            branch=1,
+            resume_step=cursor.step,
+            frontier=cursor.step + 1,
+            revision=1,
+            values=Table.from_rows(cursor.step, [cursor.row]),
+            schedule=schedule,
+            cursor=cursor.to_json(),
+            cursor_step=cursor.step,
+            created=True,
+        )
+
+    def next_lr(
+        self,
+        place: views.Place,
+        from_step: int,
+        count: int = 1,
+        *,
+        applied_step: int,
+        revision: int,
+        patience: float | None = None,
+    ) -> views.Window:
+        """Return the rows of the steps; they are asked for in order."""
+        schedule, base, cursor = self._runs[place.run_uid]
+        if from_step <= cursor.step:  # back to an earlier step of this process: from the run's start again
+            cursor = Cursor.from_json(place.cursor, base)
+        cursor, _, failure = extend(schedule, base, cursor, from_step - 1 - cursor.step)
+        after, rows = cursor, list[Row]()
+        if failure is None:
+            after, rows, failure = extend(schedule, base, cursor, count)
+        self._runs[place.run_uid] = schedule, base, after
+        return views.Window(
+            table=Table.from_rows(from_step, rows) if rows else None,
+            revision=revision,
+            frontier=after.step + 1,
+            failure=failure,
+            cursor=cursor.to_json(),
+            cursor_step=cursor.step,
+            schedule=None,
+        )
+
+
+def _row(groups: tuple[views.Group, ...], which: str) -> Row:
+    return {
+        track: tuple(NUMBERS[group.number](getattr(group, which)[track]) for group in groups)
+        for track in groups[0].initial
+    }

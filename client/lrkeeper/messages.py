@@ -1,0 +1,255 @@
+"""Between the client's values and the messages of the wire. What a server answers is checked here."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from lrkeeper import views
+from lrkeeper.errors import BadAnswer
+from lrkeeper.schedules import Schedule, codec
+from lrkeeper.schedules.codec import DefinitionError
+from lrkeeper.schedules.cursor import Failure
+from lrkeeper.schedules.table import Table
+from lrkeeper.v1 import run_pb2, run_service_pb2, schedule_pb2, schedule_service_pb2, values_pb2
+
+_NUMBERS = {
+    "float64": run_pb2.NUMBER_FLOAT64,
+    "float32": run_pb2.NUMBER_FLOAT32,
+}
+_NUMBER_NAMES: dict[int, Literal["float64", "float32"]] = {
+    run_pb2.NUMBER_FLOAT64: "float64",
+    run_pb2.NUMBER_FLOAT32: "float32",
+}
+_ON_EXISTING = {
+    "resume": run_service_pb2.ON_EXISTING_RESUME,
+    "new_branch": run_service_pb2.ON_EXISTING_NEW_BRANCH,
+    "takeover": run_service_pb2.ON_EXISTING_TAKEOVER,
+}
+
+
+def acquire_request(start: views.Start) -> run_service_pb2.AcquireRunRequest:
+    """Return a start's message."""
+    request = run_service_pb2.AcquireRunRequest(
+        run=start.run,
+        incarnation=start.incarnation,
+        attempt=start.attempt,
+        groups=[_group_message(group) for group in start.groups],
+        world_size=start.world_size,
+        rank=start.rank,
+        unit=start.unit,
+        labels=start.labels,
+        holder_labels=start.holder_labels,
+        on_existing=_ON_EXISTING[start.on_existing],
+    )
+    if isinstance(start.schedule, str):
+        request.schedule_name = start.schedule
+    else:
+        request.schedule.CopyFrom(codec.encode(start.schedule))
+    if start.checkpoint is not None:
+        request.checkpoint.run_uid = start.checkpoint.run_uid
+        request.checkpoint.branch = start.checkpoint.branch
+        request.checkpoint.step = start.checkpoint.step
+    if start.origin is not None:
+        request.origin.schedule.CopyFrom(codec.encode(start.origin.schedule))
+        request.origin.cursor = start.origin.cursor
+        request.origin.cursor_step = start.origin.cursor_step
+        request.origin.values.CopyFrom(start.origin.values.to_message())
+    return request
+
+
+def place(start: views.Start, answer: run_service_pb2.AcquireRunResponse) -> views.Place:
+    """Return what a start was given. Raises BadAnswer."""
+    table = values(answer.values, at_most=1)
+    if table.first_step != answer.resume_step or table.count != 1:
+        raise BadAnswer(f"the server gave the values of step {table.first_step} for {answer.resume_step}")
+    check_columns(table, start.groups)
+    return views.Place(
+        run=answer.run,
+        run_uid=answer.run_uid,
+        store_epoch=answer.store_epoch,
+        incarnation=start.incarnation,
+        rank=start.rank,
+        fence=answer.fence,
+        branch=answer.branch,
+        resume_step=answer.resume_step,
+        frontier=answer.frontier,
+        revision=answer.revision,
+        values=table,
+        schedule=schedule(answer.schedule),
+        cursor=answer.cursor,
+        cursor_step=answer.cursor_step,
+        edits=tuple(edit(e) for e in answer.edits),
+        created=answer.created,
+    )
+
+
+def window(request: run_service_pb2.NextLrRequest, answer: run_service_pb2.NextLrResponse) -> views.Window:
+    """Return the rows of an answer. Raises BadAnswer if they are not those asked for."""
+    table = None
+    if answer.HasField("values"):
+        table = values(answer.values, at_most=request.count)
+        if table.first_step != request.from_step or table.count < 1:
+            raise BadAnswer(
+                f"the server gave {table.count} steps from {table.first_step}; "
+                f"asked for were {request.count} from {request.from_step}"
+            )
+    return views.Window(
+        table=table,
+        revision=answer.revision,
+        frontier=answer.frontier,
+        failure=failure(answer.error) if answer.HasField("error") else None,
+        cursor=answer.cursor,
+        cursor_step=answer.cursor_step,
+        schedule=schedule(answer.schedule) if answer.HasField("schedule") else None,
+    )
+
+
+def check_columns(table: Table, groups: tuple[views.Group, ...]) -> None:
+    """Raise BadAnswer unless a table has exactly these groups' values, and no nan."""
+    tracks = set(groups[0].initial)
+    if set(table.tracks) != tracks or len(table.tracks) != len(tracks) or table.groups != len(groups):
+        raise BadAnswer(
+            f"the server gave the tracks {list(table.tracks)} of {table.groups} param groups; "
+            f"the optimizer has {sorted(tracks)} of {len(groups)}"
+        )
+
+
+def values(message: values_pb2.Values, *, at_most: int) -> Table:
+    """Return a table. Raises BadAnswer."""
+    try:
+        return Table.from_message(message, at_most=at_most)
+    except ValueError as error:
+        raise BadAnswer(f"the server's answer does not hold together: {error}") from error
+
+
+def schedule(message: schedule_pb2.Schedule) -> Schedule:
+    """Return a definition. Raises BadAnswer if it is of a kind this version does not know."""
+    try:
+        return codec.decode(message, checked=False)
+    except DefinitionError as error:
+        raise BadAnswer(
+            f"the server's schedule cannot be read by this version of lrkeeper: {error}"
+        ) from error
+
+
+def failure(message: schedule_pb2.EvaluationError) -> Failure:
+    """Return where an evaluation ends."""
+    return Failure(message.step, message.type, message.message)
+
+
+def time(message: Timestamp) -> datetime:
+    """Return a time."""
+    return message.ToDatetime(tzinfo=UTC)
+
+
+def edit(message: run_pb2.Edit) -> views.Edit:
+    """Return an edit."""
+    return views.Edit(
+        revision=message.revision,
+        branch=message.branch,
+        effective_step=message.effective_step,
+        schedule=schedule(message.replace.schedule),
+        schedule_name=message.replace.schedule_name,
+        schedule_revision=message.replace.schedule_revision,
+        author=message.author,
+        reason=message.reason,
+        time=time(message.create_time),
+        request_id=message.request_id,
+    )
+
+
+def holder(message: run_pb2.Holder) -> views.Holder:
+    """Return a start."""
+    return views.Holder(
+        message.incarnation, message.world_size, dict(message.labels), time(message.acquire_time)
+    )
+
+
+def run(message: run_pb2.Run) -> views.Run:
+    """Return a run."""
+    return views.Run(
+        name=message.name,
+        uid=message.uid,
+        state="finished" if message.state == run_pb2.RUN_STATE_FINISHED else "active",
+        unit=message.unit,
+        labels=dict(message.labels),
+        groups=tuple(_group(group) for group in message.groups),
+        origin_step=message.origin_step,
+        branch=message.branch,
+        frontier=message.frontier,
+        revision=message.revision,
+        fence=message.fence,
+        holder=holder(message.holder) if message.HasField("holder") else None,
+        schedule=schedule(message.schedule),
+        schedule_name=message.schedule_name,
+        schedule_revision=message.schedule_revision,
+        latest=values(message.latest, at_most=1),
+        created=time(message.create_time),
+        heard=time(message.heard_time),
+        finished=time(message.finish_time) if message.HasField("finish_time") else None,
+        edits=tuple(edit(e) for e in message.edits),
+    )
+
+
+def block(message: run_pb2.Block) -> views.Block:
+    """Return a block."""
+    return views.Block(
+        branch=message.branch,
+        table=values(message.values, at_most=1 << 20),
+        revision=message.revision,
+        fence=message.fence,
+        evaluator_version=message.evaluator_version,
+    )
+
+
+def explanation(message: run_service_pb2.ExplainResponse) -> views.Explanation:
+    """Return why a step has its values."""
+    return views.Explanation(
+        run=message.run,
+        branch=message.branch,
+        values=values(message.values, at_most=1),
+        schedule=schedule(message.schedule),
+        schedule_name=message.schedule_name,
+        schedule_revision=message.schedule_revision,
+        revision=message.revision,
+        edits=tuple(edit(e) for e in message.edits),
+        evaluator_version=message.evaluator_version,
+        fence=message.fence,
+        holder=holder(message.holder) if message.HasField("holder") else None,
+        origin=message.origin,
+    )
+
+
+def stored_schedule(message: schedule_service_pb2.StoredSchedule) -> views.StoredSchedule:
+    """Return a revision of a named schedule."""
+    return views.StoredSchedule(
+        name=message.name,
+        revision=message.revision,
+        schedule=schedule(message.schedule),
+        etag=message.etag,
+        author=message.author,
+        reason=message.reason,
+        time=time(message.create_time),
+        followers=message.followers,
+    )
+
+
+def _group_message(group: views.Group) -> run_pb2.ParamGroup:
+    message = run_pb2.ParamGroup(number=_NUMBERS[group.number])
+    if group.name is not None:
+        message.name = group.name
+    for track, initial in group.initial.items():
+        message.tracks.add(track=track, initial=initial, current=group.current[track])
+    return message
+
+
+def _group(message: run_pb2.ParamGroup) -> views.Group:
+    return views.Group(
+        name=message.name if message.HasField("name") else None,
+        number=_NUMBER_NAMES.get(message.number, "float64"),
+        initial={track.track: track.initial for track in message.tracks},
+        current={track.track: track.current for track in message.tracks},
+    )

@@ -1,0 +1,102 @@
+"""What makes a torch scheduler one whose values a run decides: mixed in before torch's class."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from lrkeeper.errors import BadCheckpoint
+from lrkeeper.torch.definitions import definition_of
+from lrkeeper.torch.hold import Hold, Options
+
+ENTRY = "lrkeeper"
+
+
+class Kept:
+    """Left of a torch scheduler in the bases: torch keeps its books, the run decides the values."""
+
+    _hold: Hold
+    if TYPE_CHECKING:  # torch's
+        __slots__ = ("_hold", "_is_initial", "_last_lr")
+        optimizer: Any
+        _is_initial: bool
+        _last_lr: list[Any]
+
+    else:
+        __slots__ = ("_hold",)  # not in __dict__: that is torch's state dict
+
+    def step(self, *args: Any, **kwargs: Any) -> None:
+        """Move to the next step: torch's bookkeeping, and the run's values.
+
+        Raises what torch raises at the steps at which torch raises; RunFenced where a newer start of the
+        job holds the run; ServerUnavailable where the server stays away.
+        """
+        hold = hold_of(self)
+        if hold.silent or self._is_initial:
+            if not hold.silent and not hold.begun:
+                hold.begin(self)
+            self._torch_step(*args, **kwargs)
+            return
+        if args or kwargs:
+            raise NotImplementedError(
+                f"{type(self).__name__}.step() with an epoch is not kept by a run; call step() without one"
+            )
+        hold.take(self)
+        self._torch_step()
+        self._last_lr = hold.settle(self)
+
+    def get_last_lr(self) -> list[Any]:
+        """Return each group's lr as last written: torch's, from the run."""
+        hold = hold_of(self)
+        if hold.begun and not hold.silent and hold.row is None:
+            self._last_lr = hold.wake(self)
+        return self._last_lr
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return torch's state and, under "lrkeeper", the place on the run: primitives only."""
+        state: dict[str, Any] = super().state_dict()  # type: ignore[misc]
+        hold = hold_of(self)
+        return state if hold.silent else {**state, ENTRY: hold.to_state()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go to the state's place on its run; the lr of that step is written into the optimizer.
+
+        torch leaves the optimizer alone here. Writing makes the order in which optimizer and scheduler
+        are restored indifferent, and it is repeated at the next `optimizer.step()`.
+        """
+        state = dict(state_dict)
+        entry = state.pop(ENTRY, None)
+        hold = hold_of(self)
+        if entry is None and not hold.silent:
+            raise BadCheckpoint(
+                f"the state dict has no {ENTRY!r} entry: it was not saved by lrkeeper's {type(self).__name__}"
+            )
+        super().load_state_dict(state)  # type: ignore[misc]
+        if entry is not None and not hold.silent:
+            held = hold.load(self, entry)
+            if held is not None:
+                self._last_lr = held
+
+    def finish(self) -> None:
+        """Mark the run finished: it takes no more steps or edits. Raises RunFenced."""
+        hold_of(self).finish()
+
+    def _torch_step(self, *args: Any, **kwargs: Any) -> None:
+        """Do torch's step. Its warnings name the caller's line, as if this class were not in between."""
+        if not args and not kwargs and getattr(self, "_step_count", 0) != 1:
+            super().step()  # type: ignore[misc]
+            return
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            super().step(*args, **kwargs)  # type: ignore[misc]
+        for warning in caught:
+            warnings.warn(warning.message, stacklevel=3)
+
+
+def hold_of(scheduler: Kept) -> Hold:
+    """Return a scheduler's hold, made on first use: inside torch's constructor."""
+    try:
+        return scheduler._hold
+    except AttributeError:
+        scheduler._hold = Hold(Options(), definition_of)
+        return scheduler._hold

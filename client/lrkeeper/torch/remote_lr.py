@@ -1,0 +1,128 @@
+"""RemoteLR: any schedule, kept by a server, on a torch optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from lrkeeper.client import Client
+from lrkeeper.schedules import Schedule
+from lrkeeper.schedules.cursor import begin
+from lrkeeper.schedules.numbers import NUMBERS
+from lrkeeper.settings import Settings
+from lrkeeper.torch import groups
+from lrkeeper.torch.hold import Hold, Options, runs_of
+from lrkeeper.torch.kept import Kept
+from lrkeeper.views import OnExisting
+
+
+class _Follower(LRScheduler):
+    """A torch scheduler that computes nothing: it keeps what the groups hold."""
+
+    def get_lr(self) -> list[Any]:
+        return [
+            group["lr"].clone() if isinstance(group["lr"], torch.Tensor) else group["lr"]
+            for group in self.optimizer.param_groups
+        ]
+
+
+class _Given:
+    """The definition that the scheduler was given, wherever the scheduler is copied to."""
+
+    def __init__(self, schedule: Schedule | str) -> None:
+        self.schedule = schedule
+
+    def __call__(self, _scheduler: Any) -> Schedule | str:
+        return self.schedule
+
+
+class RemoteLR(Kept, _Follower):
+    """Applies a run's learning rate at every `scheduler.step()`.
+
+    A torch LRScheduler to isinstance, with torch's attributes; the values come from the server. The run
+    is opened at the first `optimizer.step()`, `scheduler.step()` or `get_last_lr()`; a state dict that is
+    loaded before leads to its own run instead.
+
+    Args:
+        optimizer: the optimizer whose param groups' lr is set. A tensor lr is written in place.
+        schedule: a definition, such as `S.StepLR(step_size=30)`, or the name of one stored on the server.
+        run: the run's name; LRKEEPER_RUN if None, else one is made up.
+        unit: what a step is, for people: "epoch" or "step".
+        labels: labels of the run, by which `lrkeeper run list` finds it.
+        server: `host:port` or `unix:path`; LRKEEPER_SERVER if None.
+        mode: "on", or "off" to evaluate in this process; LRKEEPER_MODE if None.
+        incarnation: an id that all ranks of this start of the job share; made up if None.
+        attempt: orders the starts of the job: an older one than the run has seen is refused.
+        on_existing: what to do, without a checkpoint, with a run that exists: "resume" goes through its
+            timeline again, "new_branch" begins anew, "takeover" resumes also where another job has it.
+        on_missing: what to do with a checkpoint whose run the server does not know: "error", or "create"
+            a run that goes on from the checkpoint.
+        max_stall: seconds a step waits for a server that cannot be reached.
+
+    Raises:
+        TypeError: optimizer is no torch Optimizer, or schedule neither definition nor name.
+        NotConfigured: no server is named, or several ranks have nothing to agree through.
+        ServerUnavailable, DeadlineExceeded: the server does not answer.
+        ScheduleNotFound: the server has no schedule of that name.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        schedule: Schedule | str,
+        *,
+        run: str | None = None,
+        unit: str = "step",
+        labels: Mapping[str, str] | None = None,
+        server: str | None = None,
+        mode: str | None = None,
+        incarnation: str | None = None,
+        attempt: int | None = None,
+        on_existing: OnExisting = "resume",
+        on_missing: Literal["error", "create"] = "error",
+        max_stall: float = 300.0,
+    ) -> None:
+        if not isinstance(schedule, Schedule | str):
+            raise TypeError(
+                f"schedule is {schedule!r}; it must be a definition, such as S.StepLR(step_size=30), "
+                "or the name of one stored on the server"
+            )
+        options = Options(
+            run, unit, labels or {}, server, mode, incarnation, attempt, on_existing, on_missing, max_stall
+        )
+        self._hold = Hold(options, _Given(schedule))
+        super().__init__(optimizer)
+        self._last_lr = groups.write(optimizer, self._first_row(schedule, Settings.find(server, mode)))
+
+    def _first_row(self, schedule: Schedule | str, settings: Settings) -> tuple[float, ...]:
+        """Return step 0's row, evaluated here; the run's own comes when it is opened."""
+        if isinstance(schedule, str):
+            runs = runs_of(settings)
+            if not isinstance(runs, Client):
+                return groups.values(self.optimizer)  # opening says that there is no server
+            schedule = runs.get_schedule(schedule).schedule
+        read = groups.read(self.optimizer)
+        base = {"lr": tuple(NUMBERS[group.number](group.initial["lr"]) for group in read)}
+        now = {"lr": tuple(NUMBERS[group.number](group.current["lr"]) for group in read)}
+        return tuple(float(value) for value in begin(schedule, base, now).row["lr"])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state as primitives: loads under `torch.load(weights_only=True)`."""
+        state = super().state_dict()
+        for name in ("base_lrs", "_last_lr"):
+            state[name] = [float(value) for value in state[name]]
+        return state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go to the state's place on its run; the lr of that step is written into the optimizer."""
+        base_lrs = self.base_lrs
+        super().load_state_dict(state_dict)
+        for ours, theirs in zip(base_lrs, self.base_lrs, strict=False):
+            if isinstance(ours, torch.Tensor):
+                ours.fill_(theirs)
+        if any(isinstance(value, torch.Tensor) for value in base_lrs):
+            self.base_lrs = base_lrs

@@ -1,0 +1,116 @@
+"""What a scheduler's state dict holds of its run: primitives, enough to find it or to go on without."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lrkeeper.errors import BadCheckpoint
+from lrkeeper.schedules import Schedule, codec
+from lrkeeper.schedules.table import Table
+from lrkeeper.views import Checkpoint, Group, Origin, Place
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A place on a run: `place` with `step`, and all that NextLr told there."""
+
+    place: Place
+    step: int
+    values: Table
+    revision: int
+    schedule: Schedule
+    cursor: str
+    cursor_step: int
+    groups: tuple[Group, ...]
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The place as AcquireRun asks for it."""
+        return Checkpoint(self.place.run_uid, self.place.branch, self.step)
+
+    @property
+    def origin(self) -> Origin:
+        """What a run that begins here needs."""
+        return Origin(self.schedule, self.cursor, self.cursor_step, self.values)
+
+    def to_state(self) -> dict[str, Any]:
+        """Return the ticket as primitives."""
+        return {
+            "version": VERSION,
+            "run": self.place.run,
+            "run_uid": self.place.run_uid,
+            "store_epoch": self.place.store_epoch,
+            "branch": self.place.branch,
+            "step": self.step,
+            "frontier": self.place.frontier,
+            "revision": self.revision,
+            "schedule": codec.to_json(self.schedule),
+            "cursor": self.cursor,
+            "cursor_step": self.cursor_step,
+            "values": {track: list(values) for track, values in self.values.row(self.step).items()},
+            "groups": [
+                {
+                    "name": group.name,
+                    "number": group.number,
+                    "initial": dict(group.initial),
+                    "current": dict(group.current),
+                }
+                for group in self.groups
+            ],
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Ticket | None:
+        """Read what `to_state` wrote; None where the scheduler had not opened its run yet.
+
+        Raises BadCheckpoint.
+        """
+        try:
+            if state["version"] != VERSION:
+                raise BadCheckpoint(
+                    f"the state dict has lrkeeper state of version {state['version']}; this one reads {VERSION}"
+                )
+            if state["run_uid"] is None:
+                return None
+            step = state["step"]
+            schedule = codec.from_json(state["schedule"])
+            row = {track: tuple(values) for track, values in state["values"].items()}
+            values = Table.from_rows(step, [row])
+            groups = tuple(Group(**group) for group in state["groups"])
+            place = Place(
+                run=state["run"],
+                run_uid=state["run_uid"],
+                store_epoch=state["store_epoch"],
+                incarnation="",
+                rank=0,
+                fence=0,
+                branch=state["branch"],
+                resume_step=step,
+                frontier=state["frontier"],
+                revision=state["revision"],
+                values=values,
+                schedule=schedule,
+                cursor=state["cursor"],
+                cursor_step=state["cursor_step"],
+            )
+            return cls(
+                place,
+                step,
+                values,
+                state["revision"],
+                schedule,
+                state["cursor"],
+                state["cursor_step"],
+                groups,
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BadCheckpoint(f"the state dict's lrkeeper entry cannot be read: {error!r}") from error
+
+
+def unopened(run: str | None) -> dict[str, Any]:
+    """Return the state of a scheduler that has not opened its run."""
+    return {"version": VERSION, "run": run, "run_uid": None, "step": 0}

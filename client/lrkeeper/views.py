@@ -1,0 +1,237 @@
+"""What the client's methods take and return: plain values, no protobuf."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from lrkeeper.schedules import Schedule
+from lrkeeper.schedules.cursor import Failure
+from lrkeeper.schedules.table import Table
+
+OnExisting = Literal["resume", "new_branch", "takeover"]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A param group: its base values (torch's `initial_lr`) and those at construction, by track."""
+
+    name: str | None
+    number: Literal["float64", "float32"]
+    initial: Mapping[str, float]
+    current: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where in a run a checkpoint was taken."""
+
+    run_uid: str
+    branch: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What goes on from a step without the past.
+
+    The definition in force, its evaluation at `cursor_step`, and the values at the checkpoint's step.
+    """
+
+    schedule: Schedule
+    cursor: str
+    cursor_step: int
+    values: Table
+
+
+@dataclass(frozen=True)
+class Start:
+    """What one rank of a start of a job brings to a run."""
+
+    run: str
+    incarnation: str
+    groups: tuple[Group, ...]
+    schedule: Schedule | str
+    attempt: int | None = None
+    rank: int = 0
+    world_size: int = 1
+    unit: str = "step"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    holder_labels: Mapping[str, str] = field(default_factory=dict)
+    on_existing: OnExisting = "resume"
+    checkpoint: Checkpoint | None = None
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True)
+class Edit:
+    """An operator's change to a run: `schedule` rules from `effective_step` on."""
+
+    revision: int
+    branch: int
+    effective_step: int
+    schedule: Schedule
+    schedule_name: str
+    schedule_revision: int
+    author: str
+    reason: str
+    time: datetime
+    request_id: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """A start's hold on a run, and where it stands. `values` is the row at `resume_step`."""
+
+    run: str
+    run_uid: str
+    store_epoch: str
+    incarnation: str
+    rank: int
+    fence: int
+    branch: int
+    resume_step: int
+    frontier: int
+    revision: int
+    values: Table
+    schedule: Schedule
+    cursor: str
+    cursor_step: int
+    edits: tuple[Edit, ...] = ()
+    created: bool = False
+
+
+@dataclass(frozen=True)
+class Window:
+    """Committed rows, or none if the run has not got so far; and why there are no more, if so."""
+
+    table: Table | None
+    revision: int
+    frontier: int
+    failure: Failure | None
+    cursor: str
+    cursor_step: int
+    schedule: Schedule | None
+    """The definition of `revision`, if it is not the one asked with."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A start of a job that has, or had, a run."""
+
+    incarnation: str
+    world_size: int
+    labels: Mapping[str, str]
+    time: datetime
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training job's timeline."""
+
+    name: str
+    uid: str
+    state: Literal["active", "finished"]
+    unit: str
+    labels: Mapping[str, str]
+    groups: tuple[Group, ...]
+    origin_step: int
+    branch: int
+    frontier: int
+    revision: int
+    fence: int
+    holder: Holder | None
+    schedule: Schedule
+    schedule_name: str
+    schedule_revision: int
+    latest: Table
+    created: datetime
+    heard: datetime
+    finished: datetime | None
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive committed rows."""
+
+    branch: int
+    table: Table
+    revision: int
+    fence: int
+    evaluator_version: str
+
+
+@dataclass(frozen=True)
+class Edited:
+    """What an edit does. `preview` begins at the step before the edit acts."""
+
+    revision: int
+    effective_step: int
+    clamped: bool
+    preview: Table
+    failure: Failure | None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a step has its values."""
+
+    run: str
+    branch: int
+    values: Table
+    schedule: Schedule
+    schedule_name: str
+    schedule_revision: int
+    revision: int
+    edits: tuple[Edit, ...]
+    evaluator_version: str
+    fence: int
+    holder: Holder | None
+    origin: bool
+
+
+@dataclass(frozen=True)
+class StoredSchedule:
+    """One revision of a named schedule."""
+
+    name: str
+    revision: int
+    schedule: Schedule
+    etag: str
+    author: str
+    reason: str
+    time: datetime
+    followers: int
+
+
+@dataclass(frozen=True)
+class Follower:
+    """What an update did to a run that follows the schedule; `refusal` says why nothing, if so."""
+
+    run: str
+    effective_step: int
+    refusal: str
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A schedule's rows, and why there are no more, if so."""
+
+    schedule: Schedule
+    table: Table
+    failure: Failure | None
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server about itself."""
+
+    version: str
+    evaluator_version: str
+    math_fingerprint: str
+    store_epoch: str
+    database: str
+    time: datetime
