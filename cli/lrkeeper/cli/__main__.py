@@ -1,0 +1,5 @@
+"""`python -m lrkeeper.cli`."""
+
+from lrkeeper.cli import main
+
+main()

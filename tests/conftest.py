@@ -1,0 +1,54 @@
+"""Fixtures: real servers, real databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lrkeeper import Client
+
+from tests.support.server import ServerProcess
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server for all tests of a process: each uses run and schedule names of its own."""
+    folder = tmp_path_factory.mktemp("server")
+    with ServerProcess(folder / "runs.sqlite3", log=folder / "server.log") as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared_server: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> ServerProcess:
+    """The shared server, as the environment names it."""
+    monkeypatch.setenv("LRKEEPER_SERVER", shared_server.address)
+    return shared_server
+
+
+@pytest.fixture
+def client(server: ServerProcess) -> Iterator[Client]:
+    """A client of the shared server."""
+    with Client(server.address) as client:
+        yield client
+
+
+@pytest.fixture
+def own_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServerProcess]:
+    """A server of this test alone, that it may kill and start again."""
+    with ServerProcess(tmp_path / "runs.sqlite3", log=tmp_path / "server.log") as server:
+        monkeypatch.setenv("LRKEEPER_SERVER", server.address)
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of the person's shell decides a test."""
+    for name in (
+        "LRKEEPER_SERVER",
+        "LRKEEPER_RUN",
+        "LRKEEPER_MODE",
+        "LRKEEPER_INCARNATION",
+        "LRKEEPER_TOKEN",
+    ):
+        monkeypatch.delenv(name, raising=False)

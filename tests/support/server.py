@@ -1,0 +1,90 @@
+"""A real server process on a SQLite file (or any database URL), to be killed and started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Self
+
+
+class ServerProcess:
+    """`lrkeeper serve` as users run it. Restarts on the same port and database."""
+
+    def __init__(
+        self,
+        database: Path | str,
+        *,
+        log: Path,
+        port: int | None = None,
+        command: Sequence[str] = (sys.executable, "-m", "lrkeeper.cli"),
+    ) -> None:
+        self.database_url = database if isinstance(database, str) else f"sqlite:///{database}"
+        self.log = log
+        self.port = free_port() if port is None else port
+        self._command = command
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> Self:
+        """Start, and return once it serves."""
+        with self.log.open("a") as log:
+            self._process = subprocess.Popen(
+                [*self._command, "serve", "--listen", self.address, "--database-url", self.database_url],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        out: IO[str] | None = self._process.stdout
+        assert out is not None
+        line = out.readline()
+        if line.strip() != f"listening on {self.address}":
+            self._process.wait()
+            raise RuntimeError(f"the server did not start: {line!r}\n{self.log.read_text()}")
+        return self
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM; return the exit status."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, number: int) -> int:
+        process = self._process
+        if process is None:
+            return 0
+        process.send_signal(number)
+        status = process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+        self._process = None
+        return status
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
