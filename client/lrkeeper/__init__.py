@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 __path__ = extend_path(__path__, __name__)  # the other roots' portions join in
 
 if TYPE_CHECKING:
-    from lrkeeper import errors, lr_scheduler, schedules
+    from lrkeeper import errors as errors
+    from lrkeeper import lr_scheduler as lr_scheduler
+    from lrkeeper import schedules as schedules
     from lrkeeper.client import Client
     from lrkeeper.errors import LrkeeperError, RunFenced
     from lrkeeper.torch.remote_lr import RemoteLR

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from lrkeeper.torch.definitions import check_kept  # first: it says which extra is missing
+from lrkeeper.torch.kept import Kept, hold_of
+
+# isort: split
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as _torch
 from torch.optim.lr_scheduler import LRScheduler
-
-import lrkeeper.torch  # noqa: F401 - says which extra is missing
-from lrkeeper.torch.definitions import check_kept
-from lrkeeper.torch.kept import Kept, hold_of
 
 __all__ = ["LRScheduler", "MultiStepLR", "SequentialLR", "StepLR"]
 
