@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from lrkeeper.schedules.numbers import Row, cast_row
 from lrkeeper.schedules.schedule import Memory, Schedule
@@ -12,8 +13,10 @@ EVALUATOR_VERSION = "1"
 """Changes when an evaluator's bits or memory do."""
 
 
-@dataclass(frozen=True)
-class Cursor:
+_to_text = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Cursor(NamedTuple):
     """Where an evaluation stands: the last step evaluated, the schedule's memory and its row there."""
 
     step: int
@@ -22,8 +25,7 @@ class Cursor:
 
     def to_json(self) -> str:
         """Return the cursor as text; `from_json` gives the same bits back."""
-        row = {track: [float(value) for value in values] for track, values in self.row.items()}
-        return json.dumps([self.step, self.memory, row], separators=(",", ":"))
+        return _to_text(self)
 
     @classmethod
     def from_json(cls, text: str, base: Row) -> Cursor:

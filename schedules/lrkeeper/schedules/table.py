@@ -6,8 +6,7 @@ import struct
 import sys
 import zlib
 from array import array
-from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lrkeeper.schedules.numbers import Row
 from lrkeeper.v1 import values_pb2
@@ -16,8 +15,7 @@ _STEP = struct.Struct("<q")
 _ONE = struct.Struct("<d")
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """Rows of `count` steps from `first_step` on, for each track and param group.
 
     `data` is column after column, track by track and within a track group by group: each `count`
@@ -25,7 +23,7 @@ class Table:
     """
 
     first_step: int
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
     tracks: tuple[str, ...]
     groups: int
     data: bytes
@@ -33,10 +31,11 @@ class Table:
     @classmethod
     def from_rows(cls, first_step: int, rows: list[Row]) -> Table:
         """Build from rows that all have the same tracks and groups; at least one."""
-        tracks = tuple(rows[0])
-        groups = len(rows[0][tracks[0]])
+        first = rows[0]
+        tracks = tuple(first)
+        groups = len(first[tracks[0]])
         if len(rows) == 1:
-            numbers = [value for track in tracks for value in rows[0][track]]
+            numbers = first[tracks[0]] if len(tracks) == 1 else [v for track in tracks for v in first[track]]
         else:
             numbers = [row[track][group] for track in tracks for group in range(groups) for row in rows]
         return cls(first_step, len(rows), tracks, groups, struct.pack(f"<{len(numbers)}d", *numbers))
@@ -88,9 +87,8 @@ class Table:
         return Table(first, end - first, self.tracks, self.groups, data)
 
     @classmethod
-    def join(cls, parts: Iterable[Table]) -> Table:
-        """Return one table of parts that follow each other without gap, and have the same columns."""
-        tables = list(parts)
+    def join(cls, tables: list[Table]) -> Table:
+        """Return one table of those that follow each other without gap, and have the same columns."""
         first = tables[0]
         if len(tables) == 1:
             return first
@@ -108,6 +106,7 @@ class Table:
 
     def to_message(self) -> values_pb2.Values:
         """Return the table as it is sent: equal columns once, a constant column as one value."""
+        size = 8 * self.count
         message = values_pb2.Values(
             first_step=self.first_step,
             count=self.count,
@@ -115,7 +114,9 @@ class Table:
             groups=self.groups,
             crc32=self.crc,
         )
-        size = 8 * self.count
+        if len(self.data) == 8:
+            message.columns.append(self.data)
+            return message
         places: dict[bytes, int] = {}
         index = []
         for start in range(0, len(self.data), size):

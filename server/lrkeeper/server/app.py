@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 
 import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from lrkeeper.server import dispatch
+from lrkeeper.server.logs import RequestLog
 from lrkeeper.server.servicers.run_service import RunServicer
 from lrkeeper.server.servicers.schedule_service import ScheduleServicer
 from lrkeeper.server.servicers.server_service import ServerServicer
@@ -44,13 +46,19 @@ class CannotListen(Exception):
 
 
 class Server:
-    """A running server on a storage. The caller closes the storage after `stop`."""
+    """A running server on a storage. The caller closes the storage after `stop`.
 
-    def __init__(self, storage: Storage) -> None:
+    `more` are handlers served beside lrkeeper's own.
+    """
+
+    def __init__(self, storage: Storage, more: Sequence[grpc.GenericRpcHandler] = ()) -> None:
         self._keeper = Keeper(storage)
         self._grpc = grpc.aio.server(options=_OPTIONS)
+        requests = RequestLog(sys.stderr)
         for service, servicer in _SERVICES.items():
-            self._grpc.add_generic_rpc_handlers((dispatch.handlers(service, servicer(self._keeper)),))
+            handler = dispatch.handlers(service, servicer(self._keeper), requests)
+            self._grpc.add_generic_rpc_handlers((handler,))
+        self._grpc.add_generic_rpc_handlers(tuple(more))
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
 

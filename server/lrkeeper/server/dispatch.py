@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 from lrkeeper.errors import DOMAIN, Internal, InvalidArgument, ServerError
+from lrkeeper.server.logs import RequestLog
 
 _log = structlog.get_logger("lrkeeper.request")
 
@@ -26,13 +27,13 @@ _MAX_SHOWN = 128
 Method = Callable[[Any], Awaitable[Message]]
 
 
-def handlers(service: ServiceDescriptor, servicer: object) -> grpc.GenericRpcHandler:
+def handlers(service: ServiceDescriptor, servicer: object, requests: RequestLog) -> grpc.GenericRpcHandler:
     """Return gRPC's handlers of a service whose methods are the servicer's, in snake case."""
     methods = {}
     for method in service.methods:
         call = getattr(servicer, _snake(method.name))
         methods[method.name] = grpc.unary_unary_rpc_method_handler(
-            _door(method, call),
+            _door(method, call, requests),
             request_deserializer=_parser(method),
             response_serializer=cast(Any, GetMessageClass(method.output_type)).SerializeToString,
         )
@@ -56,7 +57,9 @@ def _parser(method: MethodDescriptor) -> Callable[[bytes], Message | None]:
     return parse_or_none
 
 
-def _door(method: MethodDescriptor, call: Method) -> Callable[[Any, Any], Awaitable[Message]]:
+def _door(
+    method: MethodDescriptor, call: Method, requests: RequestLog
+) -> Callable[[Any, Any], Awaitable[Message]]:
     async def enter(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
         started = time.perf_counter()
         status = "OK"
@@ -76,13 +79,7 @@ def _door(method: MethodDescriptor, call: Method) -> Callable[[Any, Any], Awaita
             _log.exception("fault", id=fault, method=method.name)
             await _abort(context, Internal(f"internal error id={fault}", id=fault))
         finally:
-            _log.info(
-                "request",
-                method=method.name,
-                status=status,
-                run=_shown(request),
-                ms=round((time.perf_counter() - started) * 1000, 3),
-            )
+            requests.write(method.name, status, _shown(request), time.perf_counter() - started)
         raise AssertionError("abort raises")
 
     return enter

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import EVALUATOR_VERSION, Cursor, Failure, extend
@@ -12,8 +12,7 @@ from lrkeeper.server.runs.records import Block, Branch, Edit, Run
 _RECENT = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """A committed state of a run. A new one is made from it, and takes its place once stored."""
 
     run: Run
@@ -31,13 +30,9 @@ class Head:
     recent: tuple[Block, ...] = ()
 
     @property
-    def columns(self) -> int:
-        """How many numbers a row has."""
-        return len(self.branch.base) * len(self.branch.groups)
-
-    def moved(self, **changes: object) -> Head:
-        """Return a head with some fields changed."""
-        return Head(**{name: changes.get(name, getattr(self, name)) for name in Head.__slots__})  # type: ignore[arg-type]
+    def most(self) -> int:
+        """How many rows one request commits, or one answer holds."""
+        return self.branch.rows_of_answer
 
 
 def in_force(edits: list[Edit]) -> list[Edit]:
@@ -98,7 +93,7 @@ def advanced(head: Head, target: int, now: int) -> tuple[Head, tuple[Block, ...]
             blocks.append(Block(run.uid, run.branch, table, revision, run.fence, text, EVALUATOR_VERSION))
             frontier = table.end_step
             text = cursor.to_json()
-    after = head.moved(
+    after = head._replace(
         frontier=frontier,
         heard_at=now,
         heard_every=max(0, now - head.heard_at),

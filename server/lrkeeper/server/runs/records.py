@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.numbers import NUMBERS, Row
 from lrkeeper.schedules.table import Table
+from lrkeeper.server.runs.limits import rows_of_answer
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,11 @@ class Branch:
     def base(self) -> Row:
         """The groups' base values."""
         return base_row(self.groups)
+
+    @cached_property
+    def rows_of_answer(self) -> int:
+        """How many rows one request commits, or one answer holds."""
+        return rows_of_answer(len(self.base) * len(self.groups))
 
     @cached_property
     def schedule(self) -> Schedule:
@@ -149,8 +155,7 @@ class Edit:
         return codec.from_json(self.definition)
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """Consecutive committed rows of a branch. `cursor` is the evaluation before the first of them."""
 
     run_uid: str

@@ -24,12 +24,17 @@ class RunServicer:
 
     async def next_lr(self, request: pb.NextLrRequest) -> pb.NextLrResponse:
         answer = await next_lr(self._keeper, decode.steps(request))
-        response = pb.NextLrResponse(frontier=answer.frontier, revision=request.revision)
-        if answer.table is not None and answer.block is not None:
-            response.values.CopyFrom(answer.table.to_message())
-            response.revision = answer.block.revision
-            response.cursor = answer.block.cursor
-            response.cursor_step = answer.block.table.first_step - 1
+        block = answer.block
+        if answer.table is None or block is None:
+            response = pb.NextLrResponse(frontier=answer.frontier, revision=request.revision)
+        else:
+            response = pb.NextLrResponse(
+                values=answer.table.to_message(),
+                revision=block.revision,
+                frontier=answer.frontier,
+                cursor=block.cursor,
+                cursor_step=block.table.first_step - 1,
+            )
         if answer.schedule is not None:
             response.schedule.CopyFrom(codec.encode(answer.schedule))
         if answer.failure is not None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from lrkeeper.server.runs.records import Block, Branch, Edit, Incarnation, Run, ScheduleRevision
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(NamedTuple):
     """A run's next rows, to be stored if the run still is as they were evaluated for.
 
     `cursor` is the evaluation at `new_frontier - 1`; `blocks` lie in [frontier, new_frontier) without

@@ -257,7 +257,7 @@ class SqlTransaction:
 
 
 def block_values(block: Block) -> dict[str, Any]:
-    """Return a block's columns."""
+    """Return a block's columns, in the table's order."""
     table = block.table
     return {
         "run_uid": block.run_uid,

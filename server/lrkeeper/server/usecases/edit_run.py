@@ -207,7 +207,7 @@ async def _shown(keeper: Keeper, edit: Edit) -> Edited:
             return head
         (block,) = tx.blocks(run.uid, edit.branch, edit.effective_step - 1, 1)
         row = cast_row(block.table.row(edit.effective_step - 1), branch.base)
-        return head.moved(frontier=edit.effective_step, cursor=Cursor(edit.effective_step - 1, None, row))
+        return head._replace(frontier=edit.effective_step, cursor=Cursor(edit.effective_step - 1, None, row))
 
     head = await keeper.storage.transact(read, writes=False)
     cursor = Cursor.from_json(edit.cursor, head.branch.base)

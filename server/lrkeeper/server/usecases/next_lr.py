@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lrkeeper.errors import (
     InvalidArgument,
@@ -18,7 +18,7 @@ from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.acquire import fenced
 from lrkeeper.server.runs.frontier import new_frontier
 from lrkeeper.server.runs.head import Head, advanced, in_force
-from lrkeeper.server.runs.limits import MAX_AHEAD, MAX_STEP, MAX_WORLD_SIZE, rows_of_answer
+from lrkeeper.server.runs.limits import MAX_AHEAD, MAX_STEP, MAX_WORLD_SIZE
 from lrkeeper.server.runs.records import Block
 from lrkeeper.server.storage.contract import Advance, Transaction
 from lrkeeper.server.usecases.keeper import Keeper, Lane, load_head
@@ -26,8 +26,7 @@ from lrkeeper.server.usecases.keeper import Keeper, Lane, load_head
 _TRIES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
+class Steps(NamedTuple):
     """What a rank asks for: `count` steps from `from_step`."""
 
     run_uid: str
@@ -36,13 +35,12 @@ class Steps:
     branch: int
     rank: int
     from_step: int
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
     applied_step: int
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """Committed blocks that hold the steps, and what ends them. No block: the frontier is below."""
 
     table: Table | None
@@ -96,7 +94,7 @@ def _check(steps: Steps) -> None:
 
 def _covered(head: Head, steps: Steps) -> bool:
     """Return whether all that is asked for is committed, so that nothing would move."""
-    count = min(steps.count, rows_of_answer(head.columns))
+    count = min(steps.count, head.most)
     return steps.branch != head.run.branch or steps.from_step + count <= head.frontier
 
 
@@ -109,7 +107,7 @@ async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure
         await _check_may_move(keeper, head, lane, steps)
         now = keeper.now()
         lowest = lane.hear(steps.fence, steps.rank, steps.applied_step, now)
-        most = rows_of_answer(head.columns)
+        most = head.most
         target = new_frontier(head.frontier, steps.from_step, min(steps.count, most), lowest, most)
         after, blocks, failure = advanced(head, target, now)
         if not blocks:
@@ -162,7 +160,7 @@ def _before_origin(run: str, origin: int, step: int) -> str:
 
 
 async def _answer(keeper: Keeper, head: Head, steps: Steps, failure: Failure | None) -> Answer:
-    end = steps.from_step + min(steps.count, rows_of_answer(head.columns))
+    end = steps.from_step + min(steps.count, head.most)
     ours = steps.branch == head.run.branch
     if ours:
         end = min(end, head.frontier)
@@ -187,13 +185,15 @@ async def _answer(keeper: Keeper, head: Head, steps: Steps, failure: Failure | N
             schedule = await keeper.storage.transact(
                 lambda tx: definition_at(tx, last.run_uid, last.branch, last.table.first_step), writes=False
             )
-    table = Table.join(block.table.cut(steps.from_step, end) for block in blocks)
+    table = Table.join([block.table.cut(steps.from_step, end) for block in blocks])
     return Answer(table, last, head.frontier, failure, schedule)
 
 
 def _recent(head: Head, steps: Steps, end: int) -> list[Block] | None:
     """Return the blocks that hold the steps, if they are in memory."""
     recent = head.recent
+    if recent and recent[-1].table.first_step <= steps.from_step:
+        return [recent[-1]]  # nearly always: the block that was just committed
     if not recent or recent[0].table.first_step > steps.from_step:
         return None
     return [b for b in recent if b.table.first_step < end and b.table.end_step > steps.from_step]

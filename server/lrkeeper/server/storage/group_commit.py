@@ -1,0 +1,119 @@
+"""Group commit: what arrives while a commit is in flight shares the next one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+
+from lrkeeper.server.storage.contract import Advance, Transaction
+
+_QUIET = (0.0005, 0.005)  # seconds without a new request that end the wait: as a commit takes, within these
+_LONGEST = 0.02  # and the most it may take
+
+
+@dataclass(slots=True)
+class Item:
+    """One request: an advance, or work in a transaction; who waits for it, and what it comes to."""
+
+    future: asyncio.Future[Any]
+    advance: Advance | None = None
+    work: Callable[[Transaction], Any] | None = None
+    writes: bool = True
+    result: Any = None
+    error: BaseException | None = None
+
+    def resolve(self) -> None:
+        """Answer who waits, if it still does."""
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+class GroupCommit:
+    """A thread that runs batches, one after the other.
+
+    Requests gather on the event loop while a batch is under way, and go as the next one. But a commit
+    costs the same for one as for all: so where the last batches were crowds, the next one waits for
+    their members, who are on their way back, until all are there or nobody has come for as long as a
+    commit takes. A lone caller never waits.
+
+    Args:
+        run: called in the thread with a batch; sets each item's result or error, and raises nothing.
+    """
+
+    def __init__(self, run: Callable[[list[Item]], None]) -> None:
+        self._run = run
+        self._batches: SimpleQueue[tuple[asyncio.AbstractEventLoop, list[Item]] | None] = SimpleQueue()
+        self._waiting: list[Item] = []
+        self._busy = False  # a batch is with the thread
+        self._expected = 1  # how many callers seem to be about
+        self._lingering: asyncio.TimerHandle | None = None
+        self._quiet = _QUIET[0]
+        self._thread = Thread(target=self._work, name="lrkeeper-database", daemon=True)
+        self._thread.start()
+
+    async def submit(self, **request: Any) -> Any:
+        """Return a request's result once its batch is committed; raise its error."""
+        loop = asyncio.get_running_loop()
+        item = Item(loop.create_future(), **request)
+        self._waiting.append(item)
+        if not self._busy:
+            self._gather(loop)
+        return await item.future
+
+    def close(self) -> None:
+        """Run what was submitted, and end the thread."""
+        if self._thread.is_alive():
+            self._batches.put(None)
+            self._thread.join()
+
+    def _gather(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Send the next batch if all are there; linger otherwise."""
+        if len(self._waiting) >= self._expected:
+            self._send(loop)
+        elif self._lingering is None:
+            self._linger(loop, loop.time() + _LONGEST, len(self._waiting))
+
+    def _linger(self, loop: asyncio.AbstractEventLoop, deadline: float, seen: int) -> None:
+        self._lingering = loop.call_later(self._quiet, self._look, loop, deadline, seen)
+
+    def _look(self, loop: asyncio.AbstractEventLoop, deadline: float, seen: int) -> None:
+        self._lingering = None
+        count = len(self._waiting)
+        if count > seen and loop.time() < deadline:
+            self._linger(loop, deadline, count)
+        else:
+            self._send(loop)
+
+    def _send(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
+        batch, self._waiting = self._waiting, []
+        self._busy = True
+        self._expected = max(len(batch), self._expected * 3 // 4)
+        self._batches.put((loop, batch))
+
+    def _done(self, loop: asyncio.AbstractEventLoop, batch: list[Item], seconds: float) -> None:
+        self._busy = False
+        self._quiet = min(max(seconds, _QUIET[0]), _QUIET[1])
+        self._expected = max(self._expected, len(batch) + len(self._waiting))
+        for item in batch:
+            item.resolve()
+        if self._waiting:
+            self._gather(loop)
+
+    def _work(self) -> None:
+        while found := self._batches.get():
+            loop, batch = found
+            started = time.perf_counter()
+            self._run(batch)
+            loop.call_soon_threadsafe(self._done, loop, batch, time.perf_counter() - started)
