@@ -77,6 +77,7 @@ class Hold:
         self._opened = False
         self._written: tuple[float, ...] | None = None
         self._hook: Any = None
+        self._awake = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy stands where this one does, and opens the run for itself."""
@@ -107,9 +108,7 @@ class Hold:
     def silence(self) -> None:
         """Leave the run to the composite that this scheduler is a member of."""
         self.silent = True
-        if self._hook is not None:
-            self._hook.remove()
-            self._hook = None
+        self._stop_listening()
 
     def open(self, scheduler: Any) -> None:
         """Take the run, if that has not been done, and note the place.
@@ -141,9 +140,7 @@ class Hold:
     def wake(self, scheduler: Any) -> list[Any]:
         """Open the run and write the row of this place, whatever was restored in which order."""
         self.open(scheduler)
-        if self._hook is not None:
-            self._hook.remove()
-            self._hook = None
+        self._awake = True
         return self.settle(scheduler)
 
     def take(self, scheduler: Any) -> None:
@@ -153,6 +150,7 @@ class Hold:
         exception there.
         """
         self.open(scheduler)
+        self._stop_listening()
         self._note_local_change(scheduler)
         before = self._ticket
         assert before is not None
@@ -306,18 +304,38 @@ class Hold:
             frontier = window.frontier
 
     def _listen(self, scheduler: Any) -> None:
-        """Wake at the next `optimizer.step()`."""
+        """Wake at the next `optimizer.step()`.
+
+        The hook stays until the scheduler's next step: it cannot be removed while it runs. Where torch took
+        arguments that make no definition, it leaves the error to the scheduler's step, as torch does.
+        """
+        self._awake = False
         register = getattr(scheduler.optimizer, "register_step_pre_hook", None)
         if self._hook is not None or register is None:
             return
         seen = weakref.ref(scheduler)
 
         def before(_optimizer: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> None:
-            awake = seen()
-            if awake is not None:
-                awake._last_lr = self_of(awake).wake(awake)
+            found = seen()
+            if found is None:
+                return
+            hold: Hold = found._hold
+            if not hold._awake and hold._definable(found):
+                found._last_lr = hold.wake(found)
 
         self._hook = register(before)
+
+    def _stop_listening(self) -> None:
+        if self._hook is not None:
+            self._hook.remove()
+            self._hook = None
+
+    def _definable(self, scheduler: Any) -> bool:
+        try:
+            self._definition(scheduler)
+        except TypeError:
+            return False
+        return True
 
     def _note_local_change(self, scheduler: Any) -> None:
         """Warn where another hand has written the optimizer's lr since this one did."""
@@ -332,12 +350,6 @@ class Hold:
                     UserWarning,
                     stacklevel=4,
                 )
-
-
-def self_of(scheduler: Any) -> Hold:
-    """Return a scheduler's hold."""
-    found: Hold = scheduler._hold
-    return found
 
 
 def runs_of(settings: Settings) -> Runs:

@@ -270,6 +270,7 @@ class AcquireRunResponse(_message.Message):
     """The step at which the job stands."""
     frontier: _builtins.int
     revision: _builtins.int
+    """The run's revision that `schedule` came with."""
     cursor: _builtins.str
     cursor_step: _builtins.int
     created: _builtins.bool

@@ -27,8 +27,6 @@ if _version_not_supported:
 
 class ServerServiceStub(object):
     """The server about itself, for `lrkeeper doctor`.
-
-    Every method may return UNAVAILABLE (the server is going down) and INTERNAL.
     """
 
     def __init__(self, channel):
@@ -46,12 +44,11 @@ class ServerServiceStub(object):
 
 class ServerServiceServicer(object):
     """The server about itself, for `lrkeeper doctor`.
-
-    Every method may return UNAVAILABLE (the server is going down) and INTERNAL.
     """
 
     def GetServer(self, request, context):
         """Returns facts about the server; reads no database.
+        UNAVAILABLE: the server is going down. INTERNAL: a fault of the server.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -75,8 +72,6 @@ def add_ServerServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ServerService(object):
     """The server about itself, for `lrkeeper doctor`.
-
-    Every method may return UNAVAILABLE (the server is going down) and INTERNAL.
     """
 
     @staticmethod

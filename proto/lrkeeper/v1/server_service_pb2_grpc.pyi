@@ -27,34 +27,29 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ServerServiceStub:
-    """The server about itself, for `lrkeeper doctor`.
-
-    Every method may return UNAVAILABLE (the server is going down) and INTERNAL.
-    """
+    """The server about itself, for `lrkeeper doctor`."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ServerServiceAsyncStub: ...
     GetServer: _grpc.UnaryUnaryMultiCallable[_server_service_pb2.GetServerRequest, _server_service_pb2.GetServerResponse]
-    """Returns facts about the server; reads no database."""
+    """Returns facts about the server; reads no database.
+    UNAVAILABLE: the server is going down. INTERNAL: a fault of the server.
+    """
 
 @_typing.type_check_only
 class ServerServiceAsyncStub(ServerServiceStub):
-    """The server about itself, for `lrkeeper doctor`.
-
-    Every method may return UNAVAILABLE (the server is going down) and INTERNAL.
-    """
+    """The server about itself, for `lrkeeper doctor`."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetServer: _aio.UnaryUnaryMultiCallable[_server_service_pb2.GetServerRequest, _server_service_pb2.GetServerResponse]  # type: ignore[assignment]
-    """Returns facts about the server; reads no database."""
+    """Returns facts about the server; reads no database.
+    UNAVAILABLE: the server is going down. INTERNAL: a fault of the server.
+    """
 
 class ServerServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The server about itself, for `lrkeeper doctor`.
-
-    Every method may return UNAVAILABLE (the server is going down) and INTERNAL.
-    """
+    """The server about itself, for `lrkeeper doctor`."""
 
     @_abc_1.abstractmethod
     def GetServer(
@@ -62,6 +57,8 @@ class ServerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _server_service_pb2.GetServerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_server_service_pb2.GetServerResponse, _abc.Awaitable[_server_service_pb2.GetServerResponse]]:
-        """Returns facts about the server; reads no database."""
+        """Returns facts about the server; reads no database.
+        UNAVAILABLE: the server is going down. INTERNAL: a fault of the server.
+        """
 
 def add_ServerServiceServicer_to_server(servicer: ServerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

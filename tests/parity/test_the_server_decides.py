@@ -1,0 +1,74 @@
+"""What is in the optimizer comes from the server, also where torch computes a value of its own."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lrkeeper import RemoteLR, lr_scheduler
+from lrkeeper import schedules as S
+from torch.optim import lr_scheduler as torch_schedulers
+
+from tests.parity.traces import hexes
+from tests.support.flipping_server import EVERY
+from tests.support.server import ServerProcess
+
+STEPS = 220
+
+PROGRAMS: dict[str, tuple[Callable[[Any, Any], Any], S.Schedule]] = {
+    "StepLR": (lambda m, o: m.StepLR(o, 7, 0.9), S.StepLR(7, 0.9)),
+    "MultiStepLR": (
+        lambda m, o: m.MultiStepLR(o, [3, 49, 50, 120], 0.3),
+        S.MultiStepLR([3, 49, 50, 120], 0.3),
+    ),
+    "SequentialLR": (
+        lambda m, o: m.SequentialLR(o, [m.StepLR(o, 4, 0.7), m.MultiStepLR(o, [5, 60])], [30]),
+        S.SequentialLR([S.StepLR(4, 0.7), S.MultiStepLR([5, 60])], [30]),
+    ),
+}
+
+
+@pytest.fixture
+def flipping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServerProcess]:
+    command = (sys.executable, "-m", "tests.support.flipping_server")
+    with ServerProcess(tmp_path / "runs.sqlite3", log=tmp_path / "log", command=command) as server:
+        monkeypatch.setenv("LRKEEPER_SERVER", server.address)
+        yield server
+
+
+def column(build: Callable[[Any], Any]) -> list[tuple[str, ...]]:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    scheduler = build(optimizer)
+    rows = []
+    for _ in range(STEPS):
+        optimizer.step()
+        scheduler.step()
+        rows.append(hexes(optimizer))
+    return rows
+
+
+def steps_that_differ(ours: list[tuple[str, ...]], theirs: list[tuple[str, ...]]) -> list[int]:
+    return [step for step, (a, b) in enumerate(zip(ours, theirs, strict=True), start=1) if a != b]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_bit_flipped_at_the_server_is_in_the_optimizer(flipping: ServerProcess, name: str) -> None:
+    build, schedule = PROGRAMS[name]
+    theirs = column(lambda o: build(torch_schedulers, o))
+    expected = list(range(EVERY, STEPS + 1, EVERY))
+    assert steps_that_differ(column(lambda o: build(lr_scheduler, o)), theirs) == expected
+    assert steps_that_differ(column(lambda o: RemoteLR(o, schedule)), theirs) == expected
+
+
+def test_committed_rows_are_step_calls(own_server: ServerProcess, tmp_path: Path) -> None:
+    for build, schedule in PROGRAMS.values():
+        column(lambda o, build=build: build(lr_scheduler, o))  # type: ignore[misc]
+        column(lambda o, schedule=schedule: RemoteLR(o, schedule))  # type: ignore[misc]
+    with sqlite3.connect(tmp_path / "runs.sqlite3") as database:
+        rows = database.execute("SELECT sum(count) FROM blocks GROUP BY run_uid").fetchall()
+    assert rows == [(STEPS,)] * (2 * len(PROGRAMS))

@@ -1,0 +1,33 @@
+"""`lrkeeper` with a server that flips the last bit of every 50th step's values: shows who decides."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from lrkeeper.cli import main
+from lrkeeper.server.runs import head
+
+EVERY = 50
+
+
+def _flip(value: float) -> float:
+    (bits,) = struct.unpack("<q", struct.pack("<d", value))
+    flipped: float = struct.unpack("<d", struct.pack("<q", bits ^ 1))[0]
+    return flipped
+
+
+def _flipping(extend: Any) -> Any:
+    def flipped(schedule: Any, base: Any, cursor: Any, count: int) -> Any:
+        after, rows, failure = extend(schedule, base, cursor, count)
+        for i, row in enumerate(rows):
+            if (cursor.step + 1 + i) % EVERY == 0:
+                rows[i] = {track: tuple(map(_flip, values)) for track, values in row.items()}
+        return after, rows, failure
+
+    return flipped
+
+
+if __name__ == "__main__":
+    head.extend = _flipping(head.extend)  # type: ignore[attr-defined]
+    main()

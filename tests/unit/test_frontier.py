@@ -1,0 +1,43 @@
+"""How far a request moves the frontier."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from lrkeeper.server.runs.frontier import SILENT_AFTER_US, Heard, lowest_applied, new_frontier
+
+steps = st.integers(1, 10**6)
+counts = st.integers(1, 5000)
+
+
+@given(steps, steps, counts, steps, counts)
+def test_it_never_goes_back_and_never_far(
+    frontier: int, start: int, count: int, lowest: int, most: int
+) -> None:
+    after = new_frontier(frontier, start, count, lowest, most)
+    assert frontier <= after <= frontier + most
+    assert after == frontier or after <= min(start + count, lowest + 2 * count)
+
+
+@given(steps, steps, counts, steps, counts)
+def test_a_repeated_request_changes_nothing_once_it_is_covered(
+    frontier: int, start: int, count: int, lowest: int, most: int
+) -> None:
+    after = new_frontier(frontier, start, count, lowest, most)
+    if after >= start + count:
+        assert new_frontier(after, start, count, lowest, most) == after
+
+
+def test_one_step_at_a_time_moves_one_step() -> None:
+    assert new_frontier(frontier=8, from_step=8, count=1, lowest=7, most=4096) == 9
+
+
+def test_the_slowest_rank_holds_the_others_within_two_windows() -> None:
+    assert new_frontier(frontier=100, from_step=100, count=50, lowest=20, most=4096) == 120
+
+
+def test_a_silent_rank_holds_nothing_back() -> None:
+    now = 10 * SILENT_AFTER_US
+    ranks = [Heard(5, at=now - SILENT_AFTER_US), Heard(90, at=now - 1)]
+    assert lowest_applied(ranks, now) == 90
+    assert lowest_applied(ranks[:1], now) is None
