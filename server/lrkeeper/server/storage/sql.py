@@ -24,7 +24,8 @@ class SqlStorage(Storage):
 
     A batch runs in one transaction, and is answered after the commit. Advances go first, as two
     statements for all of them: each run's row is updated only if it is as the rows were evaluated for,
-    so a conflict is a row count. If the count falls short, or the database fails, every request gets a transaction of its own.
+    so a conflict is a row count. If the count falls short, or the database fails, every request gets a
+    transaction of its own.
     """
 
     def __init__(self, engine: Engine) -> None:
