@@ -224,6 +224,10 @@ class DeadlineExceeded(ClientError):
     """The server did not answer in time; whether it acted is unknown, and repeating is safe."""
 
 
+class Stalled(ClientError):
+    """The run has not got to the step within the time a step waits: another rank is far behind."""
+
+
 class BadAnswer(ClientError):
     """The server's answer contradicts the request or its own checksum; nothing was taken from it."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import random
+import time
 import warnings
 import weakref
 from collections.abc import Callable, Mapping
@@ -284,8 +286,13 @@ class Hold:
                 runs.delete_run(before.place.run, force=True)
 
     def _window(self, ticket: Ticket, step: int) -> views.Window:
-        """Return one step's row; a frontier far behind comes nearer with every call."""
+        """Return one step's row.
+
+        A frontier far behind comes nearer with every call; but where another rank is far behind, the run
+        waits for it, and so does this one.
+        """
         frontier = -1
+        end = time.monotonic() + self.options.max_stall
         while True:
             window = self._connected().next_lr(
                 ticket.place,
@@ -298,9 +305,12 @@ class Hold:
             if window.table is not None or (failure is not None and failure.step <= step):
                 return window
             if window.frontier <= frontier:
-                raise errors.BadAnswer(
-                    f"the server gave no value for step {step}, and the run stays at step {frontier}"
-                )
+                if time.monotonic() > end:
+                    raise errors.Stalled(
+                        f"run {ticket.place.run!r} has stayed at step {frontier} for {self.options.max_stall:.0f} s, "
+                        f"and this rank is at {ticket.step}: another rank is far behind"
+                    )
+                time.sleep(random.uniform(0.005, 0.05))  # noqa: S311
             frontier = window.frontier
 
     def _listen(self, scheduler: Any) -> None:

@@ -37,7 +37,7 @@ class Kept:
                 hold.begin(self)
             self._torch_step(*args, **kwargs)
             return
-        if args or kwargs:
+        if any(value is not None for value in (*args, *kwargs.values())):
             raise NotImplementedError(
                 f"{type(self).__name__}.step() with an epoch is not kept by a run; call step() without one"
             )

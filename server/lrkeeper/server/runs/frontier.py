@@ -26,6 +26,7 @@ def new_frontier(frontier: int, from_step: int, count: int, lowest: int, most: i
     """Return the frontier after a request for `count` steps from `from_step`.
 
     It is an absolute step, never below the frontier, so a repeated request changes nothing; at most
-    twice the window beyond the slowest rank, so that an edit soon acts; and at most `most` steps on.
+    twice the window beyond the step that the slowest rank takes next, so that an edit soon acts; and at
+    most `most` steps on.
     """
-    return max(frontier, min(from_step + count, lowest + 2 * count, frontier + most))
+    return max(frontier, min(from_step + count, lowest + 1 + 2 * count, frontier + most))

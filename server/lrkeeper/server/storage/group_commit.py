@@ -52,6 +52,7 @@ class GroupCommit:
     def __init__(self, run: Callable[[list[Item]], None]) -> None:
         self._run = run
         self._batches: SimpleQueue[tuple[asyncio.AbstractEventLoop, list[Item]] | None] = SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: list[Item] = []
         self._busy = False  # a batch is with the thread
         self._expected = 1  # how many callers seem to be about
@@ -63,6 +64,8 @@ class GroupCommit:
     async def submit(self, **request: Any) -> Any:
         """Return a request's result once its batch is committed; raise its error."""
         loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop, self._waiting, self._lingering = loop, [], None
         item = Item(loop.create_future(), **request)
         self._waiting.append(item)
         if not self._busy:
@@ -116,4 +119,7 @@ class GroupCommit:
             loop, batch = found
             started = time.perf_counter()
             self._run(batch)
-            loop.call_soon_threadsafe(self._done, loop, batch, time.perf_counter() - started)
+            try:
+                loop.call_soon_threadsafe(self._done, loop, batch, time.perf_counter() - started)
+            except RuntimeError:  # the loop is closed, and with it all who waited
+                self._busy = False
