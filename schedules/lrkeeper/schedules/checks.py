@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -22,7 +23,7 @@ def decay_factor(owner: str, gamma: Any) -> None:
         raise ValueError(f"{owner}: gamma is {gamma!r}; it must be {wanted}")
 
 
-def milestones(owner: str, field: str, values: tuple[Any, ...], *, at_least: int) -> None:
+def milestones(owner: str, field: str, values: Sequence[Any], *, at_least: int) -> None:
     """Check steps that must increase."""
     before: float | None = None
     for place, value in enumerate(values):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -29,7 +30,7 @@ class MultiStepLR(TorchSchedule):
         ValueError: the milestones do not increase, or a field is out of its range.
     """
 
-    milestones: tuple[Steps, ...]
+    milestones: Sequence[Steps]
     gamma: float = 0.1
 
     def check(self) -> None:

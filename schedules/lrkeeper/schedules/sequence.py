@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import abc
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,7 @@ class Sequence(Schedule):
         ValueError: a stage's `at` is missing, not a whole number above 0, or does not increase.
     """
 
-    stages: tuple[Stage, ...]
+    stages: abc.Sequence[Stage]
 
     def check(self) -> None:
         object.__setattr__(self, "stages", tuple(self.stages))

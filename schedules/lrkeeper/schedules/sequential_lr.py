@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import Any
 
 from lrkeeper.schedules import checks
@@ -31,8 +32,8 @@ class SequentialLR(TorchSchedule):
         ValueError: the milestones do not increase, or are not one fewer than the schedulers.
     """
 
-    schedulers: tuple[TorchSchedule, ...]
-    milestones: tuple[Steps, ...]
+    schedulers: Sequence[TorchSchedule]
+    milestones: Sequence[Steps]
 
     def check(self) -> None:
         object.__setattr__(self, "schedulers", tuple(self.schedulers))
