@@ -10,8 +10,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from lrkeeper import views
 from lrkeeper.errors import BadAnswer
 from lrkeeper.schedules import Schedule, codec
-from lrkeeper.schedules.codec import DefinitionError
 from lrkeeper.schedules.cursor import Failure
+from lrkeeper.schedules.shape import DefinitionError
 from lrkeeper.schedules.table import Table
 from lrkeeper.v1 import run_pb2, run_service_pb2, schedule_pb2, schedule_service_pb2, values_pb2
 

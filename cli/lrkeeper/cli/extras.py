@@ -16,7 +16,7 @@ def needs(extra: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        missing = error.name or str(error)
+        missing = (error.name or "").partition(".")[0] or str(error)
         if missing.startswith(_OURS):
             raise
         raise click.ClickException(f"this needs {missing}: pip install 'lrkeeper[{extra}]'") from None

@@ -124,7 +124,7 @@ class Run(_message.Message):
     fence: _builtins.int
     """The number of the start that holds the run."""
     schedule_name: _builtins.str
-    """The stored schedule the run follows and the revision it pins, if it follows one."""
+    """The stored schedule the run follows, or will once its edits act, and the revision it pins."""
     schedule_revision: _builtins.int
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import MISSING, Field, fields
-from typing import Any, TypeVar
+from typing import Any
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -12,6 +12,7 @@ from lrkeeper.schedules.multi_step_lr import MultiStepLR
 from lrkeeper.schedules.schedule import Schedule
 from lrkeeper.schedules.sequence import Sequence, Stage
 from lrkeeper.schedules.sequential_lr import SequentialLR
+from lrkeeper.schedules.shape import DefinitionError, check_shape
 from lrkeeper.schedules.step_lr import StepLR
 from lrkeeper.v1 import schedule_pb2
 
@@ -21,18 +22,6 @@ KINDS: dict[str, type[Schedule]] = {cls.kind: cls for cls in (StepLR, MultiStepL
 MAX_DEPTH = 24
 MAX_NODES = 512
 MAX_POINTS = 10_000
-
-
-class DefinitionError(ValueError):
-    """A definition is missing something or wrong: `field` is the path, `problem` what and what instead."""
-
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
-        self.field = field
-        self.problem = problem
-
-
-T = TypeVar("T", Schedule, Stage)
 
 
 def encode(schedule: Schedule) -> schedule_pb2.Schedule:
@@ -53,13 +42,7 @@ def decode(message: schedule_pb2.Schedule, *, path: str = "schedule", checked: b
     Raises:
         DefinitionError: no kind, a required field missing, a check failed, or too large.
     """
-    schedule = _Decoder().schedule(message, path)
-    if checked:
-        try:
-            schedule.check()
-        except (TypeError, ValueError) as error:
-            raise DefinitionError(f"{path}.{schedule.kind}", str(error)) from error
-    return schedule
+    return _Decoder(checked).schedule(message, path)
 
 
 def to_json(schedule: Schedule) -> str:
@@ -67,30 +50,24 @@ def to_json(schedule: Schedule) -> str:
     return json.dumps(to_dict(schedule), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def from_json(text: str) -> Schedule:
-    """Read what `to_json` wrote."""
-    return from_dict(json.loads(text), checked=False)
-
-
 def to_dict(schedule: Schedule) -> dict[str, Any]:
     """Return the definition as JSON's types."""
     return json_format.MessageToDict(encode(schedule), preserving_proto_field_name=True)
 
 
-def from_dict(value: Any, *, path: str = "schedule", checked: bool = True) -> Schedule:
-    """Read a definition that was written as JSON or YAML.
+def from_json(text: str) -> Schedule:
+    """Read what `to_json` wrote."""
+    return decode(json_format.Parse(text, schedule_pb2.Schedule()), checked=False)
+
+
+def from_dict(value: Any, *, path: str = "schedule") -> Schedule:
+    """Read a definition that a person wrote as JSON or YAML.
 
     Raises:
         DefinitionError: an unknown field, two kinds at once, a wrong type, or as `decode`.
     """
-    if not isinstance(value, dict):
-        raise DefinitionError(path, f"is {value!r}; it must be a mapping such as step_lr: {{step_size: 30}}")
-    try:
-        message = json_format.ParseDict(value, schedule_pb2.Schedule())
-    except json_format.ParseError as error:
-        known = ", ".join(KINDS)
-        raise DefinitionError(path, f"{error} (the kinds of schedule are {known})") from error
-    return decode(message, path=path, checked=checked)
+    check_shape(value, schedule_pb2.Schedule.DESCRIPTOR, path)
+    return decode(json_format.ParseDict(value, schedule_pb2.Schedule()), path=path)
 
 
 def _fill(message: Message, value: Any) -> None:
@@ -115,7 +92,8 @@ def _fill(message: Message, value: Any) -> None:
 class _Decoder:
     """One decoding: counts what it meets, so that a small message cannot make much work."""
 
-    def __init__(self) -> None:
+    def __init__(self, checked: bool) -> None:
+        self._checked = checked
         self._nodes = 0
         self._depth = 0
 
@@ -129,10 +107,14 @@ class _Decoder:
             raise DefinitionError(path, f"is nested more than {MAX_DEPTH} deep")
         if self._nodes > MAX_NODES:
             raise DefinitionError(path, f"is one of more than {MAX_NODES} schedules in one definition")
-        schedule = KINDS[kind].unchecked(
-            **self._values(KINDS[kind], getattr(message, kind), f"{path}.{kind}")
-        )
+        path = f"{path}.{kind}"
+        schedule = KINDS[kind].unchecked(**self._values(KINDS[kind], getattr(message, kind), path))
         self._depth -= 1
+        if self._checked:
+            try:
+                schedule.check()
+            except (TypeError, ValueError) as error:
+                raise DefinitionError(path, str(error)) from error
         return schedule
 
     def _values(self, cls: type[Any], message: Message, path: str) -> dict[str, Any]:

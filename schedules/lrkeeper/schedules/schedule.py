@@ -30,7 +30,10 @@ class Schedule(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Raise TypeError or ValueError, naming the field, its value and what would be right."""
+        """Raise TypeError or ValueError, naming the field, its value and what would be right.
+
+        Members have been checked when they were built.
+        """
 
     @abstractmethod
     def start(self, base: Row, now: Row) -> tuple[Memory, Row]:

@@ -44,7 +44,6 @@ class Sequence(Schedule):
         for place, stage in enumerate(self.stages):
             if not isinstance(stage.schedule, Schedule):
                 raise TypeError(f"Sequence: stages[{place}].schedule is {stage.schedule!r}; use a schedule")
-            stage.schedule.check()
         if self.stages[0].at:
             raise ValueError(f"Sequence: stages[0].at is {self.stages[0].at!r}; the first stage starts at 0")
         starts = tuple(stage.at for stage in self.stages[1:])

@@ -39,8 +39,6 @@ class SequentialLR(TorchSchedule):
         object.__setattr__(self, "schedulers", tuple(self.schedulers))
         object.__setattr__(self, "milestones", tuple(self.milestones))
         self._check_members()
-        for scheduler in self.schedulers:
-            scheduler.check()
         checks.milestones("SequentialLR", "milestones", self.milestones, at_least=0)
 
     def _check_members(self) -> None:

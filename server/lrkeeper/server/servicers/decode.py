@@ -8,8 +8,8 @@ from typing import Literal
 
 from lrkeeper.errors import InvalidArgument
 from lrkeeper.schedules import Schedule, codec
-from lrkeeper.schedules.codec import DefinitionError
 from lrkeeper.schedules.numbers import Row
+from lrkeeper.schedules.shape import DefinitionError
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs import names
 from lrkeeper.server.runs.acquire import Checkpoint, OnExisting, Start

@@ -76,7 +76,7 @@ def prepare_schema(engine: Engine) -> None:
     if present is None:
         migrations.upgrade(engine)
     elif present != needed:
-        shown = engine.url.render_as_string(hide_password=True)
+        shown = engine.url.set(query={}).render_as_string(hide_password=True)
         if present not in migrations.known():
             raise CannotOpen(
                 f"{shown} has schema {present}, which this version of lrkeeper does not know: "
@@ -84,5 +84,12 @@ def prepare_schema(engine: Engine) -> None:
             )
         raise CannotOpen(
             f"{shown} has schema {present}, and this version needs {needed}. Back it up, then run:\n"
-            f"    lrkeeper db upgrade --database-url '{shown}'"
+            f"    lrkeeper db upgrade{_how_named(engine.url)}"
         )
+
+
+def _how_named(url: URL) -> str:
+    """Return how a command names the database: by option, or where a password is in it, not at all."""
+    if url.get_backend_name() == "sqlite":
+        return f" --database-url '{url.render_as_string()}'"
+    return "    (with LRKEEPER_DATABASE_URL set as it is for the server)"

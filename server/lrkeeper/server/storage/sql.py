@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TypeVar
 
+import structlog
 from lrkeeper.server.storage import tables as t
 from lrkeeper.server.storage.contract import Advance, Storage, Transaction
-from lrkeeper.server.storage.faults import storage_error
+from lrkeeper.server.storage.faults import is_disk_failure, storage_error
 from lrkeeper.server.storage.group_commit import GroupCommit, Item
 from lrkeeper.server.storage.statements import Statements
 from lrkeeper.server.storage.transaction import SqlTransaction
@@ -15,6 +17,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 T = TypeVar("T")
+
+_log = structlog.get_logger("lrkeeper.storage")
 
 _TRIES = 3
 
@@ -58,7 +62,10 @@ class SqlStorage(Storage):
         try:
             try:
                 self._commit(batch)
-            except (SQLAlchemyError, _Conflict):
+            except _Conflict:
+                self._commit_each(batch)
+            except SQLAlchemyError as error:
+                self._note(error)
                 self._commit_each(batch)
         except Exception as error:  # a fault of ours must not leave callers waiting
             for item in batch:
@@ -112,9 +119,18 @@ class SqlStorage(Storage):
                             transaction.rollback()
                     break
                 except SQLAlchemyError as error:
+                    self._note(error)
                     item.error = storage_error(error)
                     if tries + 1 < _TRIES:
                         self._reconnect(error)
+
+    def _note(self, error: SQLAlchemyError) -> None:
+        """Log what the database said; end the process where its disk failed."""
+        said = str(getattr(error, "orig", error))
+        if is_disk_failure(error):
+            _log.critical("the disk failed; ending, since what was written may be lost", error=said)
+            os._exit(os.EX_IOERR)
+        _log.warning("database error", error=said)
 
     def _reconnect(self, error: SQLAlchemyError) -> None:
         """Take a new connection where the one in use is broken."""

@@ -1,0 +1,21 @@
+"""`lrkeeper run`."""
+
+from __future__ import annotations
+
+import click
+from lrkeeper.cli.lazy import LazyGroup
+
+_COMMANDS = {
+    "list": "lrkeeper.cli.run.listing:list_runs",
+    "show": "lrkeeper.cli.run.show:show",
+    "history": "lrkeeper.cli.run.history:history",
+    "explain": "lrkeeper.cli.run.explain:explain",
+    "set-schedule": "lrkeeper.cli.run.set_schedule:set_schedule",
+    "finish": "lrkeeper.cli.run.finish:finish",
+    "delete": "lrkeeper.cli.run.delete:delete",
+}
+
+
+@click.group(cls=LazyGroup, places=_COMMANDS)
+def run() -> None:
+    """Look at runs and change them."""

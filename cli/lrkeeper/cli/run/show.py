@@ -1,0 +1,79 @@
+"""`lrkeeper run show`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+from lrkeeper.cli.curve import draw
+from lrkeeper.cli.edits import put_edits, ruling
+from lrkeeper.cli.forms import definition_text
+from lrkeeper.cli.options import connect, json_option, run_argument, server_option
+from lrkeeper.cli.run.rows import latest, sampled
+from lrkeeper.cli.run.words import holder_text, labels_text, run_form
+from lrkeeper.cli.screen import ago, facts, put_json, say, time
+from lrkeeper.cli.spans import shown
+
+if TYPE_CHECKING:
+    from lrkeeper.views import Group, Run
+
+
+@click.command()
+@run_argument
+@server_option
+@json_option
+def show(name: str, server: str | None, as_json: bool) -> None:
+    """Show a run, its edits, and its lr so far."""
+    with connect(server) as client:
+        run = client.get_run(name)
+        if as_json:
+            put_json(run_form(run))
+            return
+        now = client.get_server().time
+        spans = list(sampled(client, run)) if run.frontier > run.origin_step + 1 else []
+    facts(_facts(run, now), {"active": "green"})
+    if run.edits:
+        say("")
+        put_edits(run)
+    if spans:
+        draw(spans, unit=run.unit)
+
+
+def _facts(run: Run, now: datetime) -> list[tuple[str, str]]:
+    at = latest(run)
+    unit = f"; a step is one {run.unit}" if run.unit != "step" else ""
+    found = [
+        ("run", run.name),
+        ("uid", run.uid),
+        ("state", run.state),
+        ("lr", f"{shown(at.values['lr'])} (step {at.first}{unit})"),
+        ("frontier", f"{run.frontier}, the first step not committed yet"),
+        ("schedule", definition_text(run.schedule)),
+        ("follows", _follows(run)),
+        ("revision", str(run.revision)),
+        ("branch", f"{run.branch}, from step {run.origin_step}"),
+        ("holder", holder_text(run.fence, run.holder, now)),
+        ("heard of", f"{ago((now - run.heard).total_seconds())} ({time(run.heard)})"),
+        ("created", time(run.created)),
+        ("finished", time(run.finished) if run.finished else ""),
+        ("labels", labels_text(run.labels)),
+        *((f"param group {i}", _group(group)) for i, group in enumerate(run.groups)),
+    ]
+    return [(name, text) for name, text in found if text]
+
+
+def _follows(run: Run) -> str:
+    """Return which stored schedule the run follows, and from when if that is still to come."""
+    if not run.schedule_name:
+        return ""
+    text = f"{run.schedule_name}, revision {run.schedule_revision}"
+    rule = ruling(run.edits, run.branch)
+    if rule and rule[-1].effective_step > run.frontier:
+        text += f" (from step {rule[-1].effective_step})"
+    return text
+
+
+def _group(group: Group) -> str:
+    values = ", ".join(f"base {track} {value!r}" for track, value in group.initial.items())
+    return ", ".join(filter(None, (group.name, values, group.number)))

@@ -1,0 +1,102 @@
+"""`lrkeeper schedule preview`."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import click
+from lrkeeper.cli import schedule_files
+from lrkeeper.cli.curve import draw
+from lrkeeper.cli.forms import definition, definition_text, form, rows
+from lrkeeper.cli.options import connect, json_option, server_option, utf8
+from lrkeeper.cli.screen import put_json, say, table
+from lrkeeper.cli.spans import shown, spans_of
+
+if TYPE_CHECKING:
+    from lrkeeper.schedules import Schedule
+    from lrkeeper.views import Preview
+
+_PIECE = 10_000
+_FARTHEST = 10_000_000
+
+
+@click.command()
+@click.argument("schedule", metavar="NAME-or-FILE", callback=utf8)
+@click.option(
+    "--steps", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many steps."
+)
+@click.option(
+    "--first-step", type=click.IntRange(0, _FARTHEST), default=0, show_default=True, help="The first one."
+)
+@click.option(
+    "--lr",
+    "base_lrs",
+    type=float,
+    multiple=True,
+    metavar="LR",
+    help="The lr a param group starts from; once for each group.  [default: one group, 0.1]",
+)
+@server_option
+@json_option
+def preview(
+    schedule: str, steps: int, first_step: int, base_lrs: tuple[float, ...], server: str | None, as_json: bool
+) -> None:
+    """Show which values a schedule would give.
+
+    An argument with a slash or the ending .yaml, .yml or .json is a file ("-": standard input), which is
+    evaluated here, without a server; any other one is the name of a stored schedule.
+    """
+    if any(math.isnan(lr) for lr in base_lrs):
+        raise click.BadParameter("an lr is nan; it must be a number", param_hint="--lr")
+    if schedule_files.is_file(schedule):
+        found = _evaluated(schedule_files.read(schedule).schedule, base_lrs or (0.1,), first_step, steps)
+    else:
+        with connect(server) as client:
+            found = client.preview_schedule(schedule, steps, first_step=first_step, base_lrs=base_lrs)
+    if as_json:
+        put_json(
+            {
+                "schedule": definition(found.schedule),
+                "rows": rows(found.table),
+                "failure": form(found.failure),
+            }
+        )
+    else:
+        _tell(found)
+
+
+def _evaluated(schedule: Schedule, base_lrs: tuple[float, ...], first_step: int, steps: int) -> Preview:
+    """Evaluate a definition in this process. Raises ScheduleFails if it ends before the first step."""
+    from lrkeeper.errors import ScheduleFails
+    from lrkeeper.schedules.cursor import FAILURES, begin, extend
+    from lrkeeper.schedules.table import Table
+    from lrkeeper.views import Preview
+
+    base = {"lr": base_lrs}
+    try:
+        cursor = begin(schedule, base, base)
+    except tuple(FAILURES.values()) as error:
+        raise ScheduleFails(f"the schedule cannot start: {error}") from None
+    while cursor.step < first_step:
+        cursor, _, failure = extend(schedule, base, cursor, min(_PIECE, first_step - cursor.step))
+        if failure is not None:
+            raise ScheduleFails(
+                f"the schedule cannot get beyond step {failure.step - 1}: {failure.message}",
+                step=failure.step,
+            )
+    _, found, failure = extend(schedule, base, cursor, steps - 1)
+    return Preview(schedule, Table.from_rows(first_step, [cursor.row, *found]), failure)
+
+
+def _tell(found: Preview) -> None:
+    spans = list(spans_of(found.table))
+    say(definition_text(found.schedule))
+    draw(spans)
+    tracks = found.table.tracks
+    table(("steps", *tracks), ((s.steps, *(shown(s.values[track]) for track in tracks)) for s in spans))
+    if found.failure is not None:
+        failure = found.failure
+        say(f"step {failure.step} cannot be reached: torch raises {failure.type} there ({failure.message})")
+    elif len(spans) == 1:
+        say("the value does not change in these steps; --steps and --first-step show others")
