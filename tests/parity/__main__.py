@@ -9,8 +9,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import torch
-from lrkeeper import Client
 
+from lrkeeper import Client
 from tests.parity.configurations import KINDS
 from tests.parity.traces import mismatches
 from tests.support.server import ServerProcess

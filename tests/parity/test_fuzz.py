@@ -6,9 +6,9 @@ from random import Random
 from uuid import uuid4
 
 import pytest
-from lrkeeper import Client, lr_scheduler
 from torch.optim import lr_scheduler as torch_schedulers
 
+from lrkeeper import Client, lr_scheduler
 from tests.parity.configurations import KINDS, Kind, configuration
 from tests.parity.traces import mismatches, stepped
 from tests.support.server import ServerProcess

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import torch
-from lrkeeper import RemoteLR, lr_scheduler
-from lrkeeper import schedules as S
 from torch.optim import lr_scheduler as torch_schedulers
 
+from lrkeeper import RemoteLR, lr_scheduler
+from lrkeeper import schedules as S
 from tests.parity.traces import hexes
 from tests.support.flipping_server import EVERY
 from tests.support.server import ServerProcess

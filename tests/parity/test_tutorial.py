@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from lrkeeper import RemoteLR, lr_scheduler
-from lrkeeper import schedules as S
 from torch import nn
 from torch.optim import lr_scheduler as torch_schedulers
 
+from lrkeeper import RemoteLR, lr_scheduler
+from lrkeeper import schedules as S
 from tests.support.server import ServerProcess
 
 Build = Callable[[Any], Any]

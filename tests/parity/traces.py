@@ -8,11 +8,11 @@ from random import Random
 from typing import Any
 
 import torch
+from torch.optim import lr_scheduler as torch_schedulers
+
 from lrkeeper import Client, views
 from lrkeeper.torch import groups
 from lrkeeper.torch.definitions import definition_of
-from torch.optim import lr_scheduler as torch_schedulers
-
 from tests.parity.configurations import Configuration, Kind, configuration
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from lrkeeper.cli.serve import serve
 
+from lrkeeper.cli.serve import serve
 from tests.support.server import free_port
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lrkeeper.server.runs.frontier import SILENT_AFTER_US, Heard, lowest_applied, new_frontier
 
 steps = st.integers(1, 10**6)

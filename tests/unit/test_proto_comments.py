@@ -7,6 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+
 from lrkeeper.errors import REASONS
 
 SERVICES = sorted((Path(__file__).parents[2] / "proto").rglob("*_service.proto"))

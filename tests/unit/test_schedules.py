@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from lrkeeper import schedules as S
 from lrkeeper.schedules import codec, cursor
 from lrkeeper.schedules.numbers import F32, Row

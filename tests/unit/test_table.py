@@ -7,6 +7,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lrkeeper.schedules.table import Table
 
 numbers = st.floats(allow_nan=False)

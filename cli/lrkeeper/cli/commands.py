@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
+
 from lrkeeper import __version__
 from lrkeeper.cli.lazy import LazyGroup
 from lrkeeper.cli.screen import plain

@@ -11,6 +11,7 @@ from shutil import get_terminal_size
 from typing import Any
 
 import click
+
 from lrkeeper.cli.spans import Span
 
 _HEIGHT = 10

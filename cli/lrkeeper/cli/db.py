@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
 from lrkeeper.cli.extras import needs
 from lrkeeper.cli.options import json_option
 from lrkeeper.cli.screen import plain, put_json, say
@@ -96,8 +97,9 @@ def _state(found: str | None) -> str:
 @contextmanager
 def _told(database_url: str | None) -> Iterator[URL]:
     """Give the URL; what goes wrong with the database within is told in one line."""
-    from lrkeeper.server.storage.engine import CannotOpen, parse_url
     from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+    from lrkeeper.server.storage.engine import CannotOpen, parse_url
 
     try:
         yield parse_url(database_url or default_database_url())

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 from click.core import ParameterSource
+
 from lrkeeper.cli.checks import checks
 from lrkeeper.cli.options import json_option, server_option
 from lrkeeper.cli.screen import facts, put_json

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import click
+
 from lrkeeper.errors import NotConfigured
 
 if TYPE_CHECKING:

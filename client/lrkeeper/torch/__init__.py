@@ -4,5 +4,5 @@ from lrkeeper.errors import MissingExtra
 
 try:
     import torch as _torch  # noqa: F401
-except ImportError as error:
-    raise MissingExtra("this part of lrkeeper needs torch: pip install 'lrkeeper[torch]'") from error
+except ImportError:
+    raise MissingExtra("this part of lrkeeper needs torch: pip install 'lrkeeper[torch]'") from None

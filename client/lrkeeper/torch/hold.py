@@ -3,63 +3,29 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
 import time
 import warnings
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from lrkeeper import errors, views
 from lrkeeper.client import Client
 from lrkeeper.local import LocalRuns
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import FAILURES
-from lrkeeper.settings import Settings
 from lrkeeper.torch import groups, launch
+from lrkeeper.torch.options import Options
+from lrkeeper.torch.source import Runs, runs_of
 from lrkeeper.torch.ticket import Ticket, unopened
 
 if TYPE_CHECKING:
     import torch
 
 _log = logging.getLogger("lrkeeper")
-
-
-class Runs(Protocol):
-    """What a job asks of a server."""
-
-    def acquire_run(self, start: views.Start, *, patience: float | None = None) -> views.Place: ...
-
-    def next_lr(
-        self,
-        place: views.Place,
-        from_step: int,
-        count: int = 1,
-        *,
-        applied_step: int,
-        revision: int,
-        patience: float | None = None,
-    ) -> views.Window: ...
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a scheduler uses its run; see RemoteLR."""
-
-    run: str | None = None
-    unit: str = "step"
-    labels: Mapping[str, str] = field(default_factory=dict)
-    server: str | None = None
-    mode: str | None = None
-    incarnation: str | None = None
-    attempt: int | None = None
-    on_existing: views.OnExisting = "resume"
-    on_missing: Literal["error", "create"] = "error"
-    max_stall: float = 300.0
 
 
 class Hold:
@@ -104,7 +70,7 @@ class Hold:
         """
         self._groups = groups.read(scheduler.optimizer)
         launch.incarnation(self.options.incarnation)
-        self._runs = runs_of(Settings.find(self.options.server, self.options.mode))
+        self._runs = runs_of(self.options.settings)
         self._listen(scheduler)
 
     def silence(self) -> None:
@@ -233,7 +199,7 @@ class Hold:
 
     def _connected(self) -> Runs:
         if self._runs is None:
-            self._runs = runs_of(Settings.find(self.options.server, self.options.mode))
+            self._runs = runs_of(self.options.settings)
         return self._runs
 
     def _start(self, scheduler: Any) -> views.Start:
@@ -360,24 +326,6 @@ class Hold:
                     UserWarning,
                     stacklevel=4,
                 )
-
-
-def runs_of(settings: Settings) -> Runs:
-    """Return the way to a server, one a process; raises if it does not answer."""
-    return _runs_of(settings, os.getpid())
-
-
-@cache
-def _runs_of(settings: Settings, _pid: int) -> Runs:
-    if settings.mode == "off":
-        return LocalRuns()
-    client = Client(settings.server)
-    try:
-        client.get_server()
-    except errors.LrkeeperError:
-        client.close()
-        raise
-    return client
 
 
 def _revive(

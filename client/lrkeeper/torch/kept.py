@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from lrkeeper.errors import BadCheckpoint
 from lrkeeper.torch.definitions import definition_of
-from lrkeeper.torch.hold import Hold, Options
+from lrkeeper.torch.hold import Hold
+from lrkeeper.torch.options import Options
 
 ENTRY = "lrkeeper"
 

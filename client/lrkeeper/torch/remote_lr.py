@@ -15,8 +15,10 @@ from lrkeeper.schedules.cursor import begin
 from lrkeeper.schedules.numbers import NUMBERS
 from lrkeeper.settings import Settings
 from lrkeeper.torch import groups
-from lrkeeper.torch.hold import Hold, Options, runs_of
+from lrkeeper.torch.hold import Hold
 from lrkeeper.torch.kept import Kept
+from lrkeeper.torch.options import Options
+from lrkeeper.torch.source import runs_of
 from lrkeeper.views import OnExisting
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
+
 from lrkeeper.schedules.multi_step_lr import MultiStepLR
 from lrkeeper.schedules.schedule import Schedule
 from lrkeeper.schedules.sequence import Sequence, Stage

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
 from lrkeeper.server import dispatch
 from lrkeeper.server.logs import RequestLog
 from lrkeeper.server.servicers.run_service import RunServicer

@@ -16,6 +16,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
+
 from lrkeeper.errors import DOMAIN, Internal, InvalidArgument, ServerError
 from lrkeeper.server.logs import RequestLog
 

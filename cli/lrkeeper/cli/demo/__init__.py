@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 import click
+
 from lrkeeper.cli.extras import needs
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import plotille
+
 from lrkeeper.cli.demo import plan
 
 Curve: TypeAlias = Sequence[tuple[float, float]]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Self
 
 import click
+
 from lrkeeper.cli.demo.events import Event, from_line
 from lrkeeper.cli.demo.plan import DATABASE, IMAGES
 

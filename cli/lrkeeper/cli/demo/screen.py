@@ -11,14 +11,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from lrkeeper.cli.demo import plan
-from lrkeeper.cli.demo.comparison import Row
-from lrkeeper.cli.demo.curves import Curve, draw
-from lrkeeper.cli.demo.events import Epoch
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
+
+from lrkeeper.cli.demo import plan
+from lrkeeper.cli.demo.comparison import Row
+from lrkeeper.cli.demo.curves import Curve, draw
+from lrkeeper.cli.demo.events import Epoch
 
 _EPOCHS_TRAINED = 3 * plan.EPOCHS + 1
 """Three runs, and the epoch that the resumed one repeats."""

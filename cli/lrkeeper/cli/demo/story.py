@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import yaml
+from sklearn.datasets import load_digits
+
 from lrkeeper import Client
 from lrkeeper.cli.commands import lrkeeper
 from lrkeeper.cli.demo import plan
@@ -17,7 +19,6 @@ from lrkeeper.cli.demo.events import Epoch, Event, Step
 from lrkeeper.cli.demo.processes import DemoFailed, Server, Trainer
 from lrkeeper.cli.demo.screen import Screen
 from lrkeeper.cli.forms import definition
-from sklearn.datasets import load_digits
 
 _PATIENCE_SECONDS = 10.0
 

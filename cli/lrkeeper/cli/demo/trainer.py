@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
+
 from lrkeeper import RemoteLR
 from lrkeeper.cli.demo.events import Epoch, Event, Step, to_line
 from lrkeeper.cli.demo.plan import BASE_LR, EPOCHS, SCHEDULE
-from torch import nn
 
 _BATCH = 100
 _STALL_SECONDS = 60.0

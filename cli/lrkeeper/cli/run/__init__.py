@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+
 from lrkeeper.cli.lazy import LazyGroup
 
 _COMMANDS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+
 from lrkeeper.cli.forms import definition_text, form
 from lrkeeper.cli.options import a_step, branch_option, connect, json_option, run_argument, server_option
 from lrkeeper.cli.run.words import holder_text

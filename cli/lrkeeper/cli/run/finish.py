@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+
 from lrkeeper.cli.options import connect, run_argument, server_option
 from lrkeeper.cli.screen import say
 

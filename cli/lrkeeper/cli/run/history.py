@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import click
+
 from lrkeeper.cli.edits import pending, ruling, waiting_word
 from lrkeeper.cli.forms import definition_text, form
 from lrkeeper.cli.options import a_step, branch_option, connect, json_option, run_argument, server_option

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import click
+
 from lrkeeper.cli.forms import definition_text
 from lrkeeper.cli.options import connect, json_option, server_option, utf8
 from lrkeeper.cli.run.rows import latest

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
+
 from lrkeeper.cli import schedule_files
 from lrkeeper.cli.edits import pending
 from lrkeeper.cli.forms import form, rows

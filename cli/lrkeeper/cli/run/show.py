@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
+
 from lrkeeper.cli.curve import draw
 from lrkeeper.cli.edits import put_edits, ruling
 from lrkeeper.cli.forms import definition_text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+
 from lrkeeper.cli import schedule_files
 from lrkeeper.cli.forms import definition, form
 from lrkeeper.cli.options import connect, json_option, server_option, utf8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+
 from lrkeeper.cli.options import connect, server_option, utf8
 from lrkeeper.cli.screen import say
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+
 from lrkeeper.cli.forms import definition_text, form
 from lrkeeper.cli.options import connect, json_option, server_option
 from lrkeeper.cli.screen import put_json, say, table, time

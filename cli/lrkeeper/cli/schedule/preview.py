@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import click
+
 from lrkeeper.cli import schedule_files
 from lrkeeper.cli.curve import draw
 from lrkeeper.cli.forms import definition, definition_text, form, rows

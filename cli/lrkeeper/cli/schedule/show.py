@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+
 from lrkeeper.cli.forms import definition, form
 from lrkeeper.cli.options import a_revision, connect, json_option, server_option, utf8
 from lrkeeper.cli.screen import facts, put_json, time

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from google.protobuf.timestamp_pb2 import Timestamp
+
 from lrkeeper.schedules import codec
 from lrkeeper.schedules.cursor import Failure
 from lrkeeper.server.runs.records import Block, Edit, Incarnation, ParamGroup, ScheduleRevision

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from lrkeeper import migrations
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
+
+from lrkeeper import migrations
 
 
 class CannotOpen(Exception):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from lrkeeper.errors import ServerError, StorageFull, StorageUnavailable
 from sqlalchemy.exc import SQLAlchemyError
+
+from lrkeeper.errors import ServerError, StorageFull, StorageUnavailable
 
 _FULL = ("disk is full", "No space left", "could not extend file")
 

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import structlog
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
 from lrkeeper.server.storage import tables as t
 from lrkeeper.server.storage.contract import Advance, Storage, Transaction
 from lrkeeper.server.storage.faults import is_disk_failure, storage_error
 from lrkeeper.server.storage.group_commit import GroupCommit, Item
 from lrkeeper.server.storage.statements import Statements
 from lrkeeper.server.storage.transaction import SqlTransaction
-from sqlalchemy import Engine, select
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 T = TypeVar("T")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
+from sqlalchemy import Connection, Engine
+
 from lrkeeper.server.storage import tables as t
 from lrkeeper.server.storage.contract import Advance
 from lrkeeper.server.storage.transaction import block_values
-from sqlalchemy import Connection, Engine
 
 
 class Statements:

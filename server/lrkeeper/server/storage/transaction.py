@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
+
 from lrkeeper.errors import DataCorrupted
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.records import (
@@ -19,7 +21,6 @@ from lrkeeper.server.runs.records import (
     ScheduleRevision,
 )
 from lrkeeper.server.storage import tables as t
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 _SCHEDULES = select(
     t.schedules.c.uid, t.schedules.c.name, t.schedules.c.head_revision, *t.schedule_revisions.c[1:]

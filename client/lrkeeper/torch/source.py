@@ -1,0 +1,47 @@
+"""Where a scheduler's values come from: a server, or this process."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Protocol
+
+from lrkeeper import errors, views
+from lrkeeper.client import Client
+from lrkeeper.local import LocalRuns
+from lrkeeper.settings import Settings
+
+
+class Runs(Protocol):
+    """What a job asks of a server."""
+
+    def acquire_run(self, start: views.Start, *, patience: float | None = None) -> views.Place: ...
+
+    def next_lr(
+        self,
+        place: views.Place,
+        from_step: int,
+        count: int = 1,
+        *,
+        applied_step: int,
+        revision: int,
+        patience: float | None = None,
+    ) -> views.Window: ...
+
+
+def runs_of(settings: Settings) -> Runs:
+    """Return the way to a server, one a process; raises if it does not answer."""
+    return _runs_of(settings, os.getpid())
+
+
+@cache
+def _runs_of(settings: Settings, _pid: int) -> Runs:
+    if settings.mode == "off":
+        return LocalRuns()
+    client = Client(settings.server)
+    try:
+        client.get_server()
+    except errors.LrkeeperError:
+        client.close()
+        raise
+    return client
