@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lrkeeper import Client
 
+from lrkeeper import Client
 from tests.support.server import ServerProcess
 
 

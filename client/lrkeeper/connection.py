@@ -95,10 +95,12 @@ class Connection:
                 self._late = 0
                 return answer
             waited = time.monotonic() - started
-            if not isinstance(failure, errors.ServerUnavailable | errors.StorageUnavailable):
-                raise failure
-            if waited >= patience:
-                raise failure
+            lasting = not isinstance(failure, errors.ServerUnavailable | errors.StorageUnavailable)
+            if lasting or waited >= patience:
+                try:
+                    raise failure
+                finally:
+                    del failure  # or error and frame hold each other, and the scheduler with them
             if tries and waited > _LOUD_AFTER and tries % 16 == 0:
                 _log.warning("%s; waiting for it (%.0f of %.0f s)", failure, waited, patience)
             # Jitter, so that a thousand clients do not come back as one.

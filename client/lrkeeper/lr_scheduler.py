@@ -46,6 +46,7 @@ class SequentialLR(Kept, _torch.SequentialLR):  # noqa: D101 - torch's
             super().__init__(optimizer, schedulers, milestones, last_epoch)
             check_kept(self)
         hold_of(self).begin(self)
+        hold_of(self).built(self)
 
 
 @contextmanager

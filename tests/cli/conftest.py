@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner, Result
+
 from lrkeeper.cli.commands import lrkeeper
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 import pytest
-from lrkeeper.cli.commands import lrkeeper
 
+from lrkeeper.cli.commands import lrkeeper
 from tests.cli.conftest import Cli, Process
 from tests.support.server import ServerProcess, free_port
 

@@ -7,8 +7,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from lrkeeper import migrations
 
+from lrkeeper import migrations
 from tests.cli.conftest import Cli
 from tests.support.databases import Database, PostgresDatabase
 from tests.support.server import ServerProcess
@@ -115,8 +115,9 @@ def test_no_password_is_printed(secret_url: str, cli: Cli) -> None:
 
 
 def test_the_database_is_shown_without_its_password() -> None:
-    from lrkeeper.cli.db import _shown
     from sqlalchemy.engine import make_url
+
+    from lrkeeper.cli.db import _shown
 
     shown = _shown(make_url("postgresql://ann:s3cret@host/db?password=s3cret&sslmode=require"))
     assert shown == "postgresql://ann:***@host/db"

@@ -14,11 +14,11 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+
 from lrkeeper import __version__
 from lrkeeper.schedules.cursor import EVALUATOR_VERSION
 from lrkeeper.schedules.fingerprint import math_fingerprint
 from lrkeeper.v1 import server_service_pb2, server_service_pb2_grpc
-
 from tests.cli.conftest import Cli
 from tests.support.server import ServerProcess, free_port
 

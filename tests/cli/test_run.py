@@ -8,7 +8,6 @@ from itertools import pairwise
 from lrkeeper import Client
 from lrkeeper import schedules as S
 from lrkeeper.cli.run.rows import sampled
-
 from tests.cli.conftest import Cli
 from tests.cli.jobs import start, train, trained
 

@@ -7,7 +7,6 @@ from uuid import uuid4
 
 from lrkeeper import Client, views
 from lrkeeper import schedules as S
-
 from tests.cli.conftest import Cli
 from tests.cli.jobs import start, train, trained
 

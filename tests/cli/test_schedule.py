@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+
 from lrkeeper import Client
 from lrkeeper import schedules as S
-
 from tests.cli.conftest import Cli
 from tests.cli.jobs import trained
 

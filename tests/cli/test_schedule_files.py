@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 import pytest
+
 from lrkeeper import schedules as S
 from lrkeeper.cli import schedule_files
 

@@ -13,10 +13,10 @@ import sys
 import termios
 
 import pytest
+
 from lrkeeper import Client
 from lrkeeper import schedules as S
 from lrkeeper.cli import screen
-
 from tests.cli.conftest import Cli, Process
 from tests.cli.jobs import trained
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from lrkeeper import schedules as S
 from lrkeeper.cli.curve import draw
 from lrkeeper.cli.forms import definition_text

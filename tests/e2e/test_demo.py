@@ -14,10 +14,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from lrkeeper import Client
 from lrkeeper.cli.demo import plan
 from lrkeeper.cli.demo.comparison import compare, differing
-
 from tests.support.server import ServerProcess
 
 LRKEEPER = (sys.executable, "-m", "lrkeeper.cli")

@@ -6,6 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from lrkeeper.errors import BadCheckpoint
+from lrkeeper.torch import groups
 from lrkeeper.torch.definitions import definition_of
 from lrkeeper.torch.hold import Hold
 from lrkeeper.torch.options import Options
@@ -34,22 +35,29 @@ class Kept:
         """
         hold = hold_of(self)
         if hold.silent or self._is_initial:
-            if not hold.silent and not hold.begun:
+            building = not hold.silent and not hold.begun
+            if building:
                 hold.begin(self)
             self._torch_step(*args, **kwargs)
+            if building:
+                hold.built(self)
             return
         if any(value is not None for value in (*args, *kwargs.values())):
             raise NotImplementedError(
                 f"{type(self).__name__}.step() with an epoch is not kept by a run; call step() without one"
             )
-        hold.take(self)
-        self._torch_step()
+        before = hold.take(self)
+        try:
+            self._torch_step()
+        except BaseException:
+            hold.go_back(before)
+            raise
         self._last_lr = hold.settle(self)
 
     def get_last_lr(self) -> list[Any]:
         """Return each group's lr as last written: torch's, from the run."""
         hold = hold_of(self)
-        if hold.begun and not hold.silent and hold.row is None:
+        if hold.begun and not hold.silent and not hold.opened:
             self._last_lr = hold.wake(self)
         return self._last_lr
 
@@ -57,7 +65,7 @@ class Kept:
         """Return torch's state and, under "lrkeeper", the place on the run: primitives only."""
         state: dict[str, Any] = super().state_dict()  # type: ignore[misc]
         hold = hold_of(self)
-        return state if hold.silent else {**state, ENTRY: hold.to_state()}
+        return state if hold.silent else {**state, ENTRY: hold.position.to_state()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go to the state's place on its run; the lr of that step is written into the optimizer.
@@ -72,26 +80,34 @@ class Kept:
             raise BadCheckpoint(
                 f"the state dict has no {ENTRY!r} entry: it was not saved by lrkeeper's {type(self).__name__}"
             )
+        if hold.silent:
+            super().load_state_dict(state)  # type: ignore[misc]
+            return
+        ticket = hold.read(self, entry)  # refuses before anything has changed
         super().load_state_dict(state)  # type: ignore[misc]
-        if entry is not None and not hold.silent:
-            held = hold.load(self, entry)
-            if held is not None:
-                self._last_lr = held
+        self._last_lr = hold.go(self, ticket)
 
     def finish(self) -> None:
         """Mark the run finished: it takes no more steps or edits. Raises RunFenced."""
-        hold_of(self).finish()
+        hold_of(self).position.finish()
 
     def _torch_step(self, *args: Any, **kwargs: Any) -> None:
         """Do torch's step. Its warnings name the caller's line, as if this class were not in between."""
         if not args and not kwargs and getattr(self, "_step_count", 0) != 1:
             super().step()  # type: ignore[misc]
             return
+        books = self.__dict__.copy()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             super().step(*args, **kwargs)  # type: ignore[misc]
-        for warning in caught:
-            warnings.warn(warning.message, stacklevel=3)
+        try:
+            for warning in caught:
+                warnings.warn(warning.message, stacklevel=3)
+        except Warning:  # made an error by a filter: torch warns before it moves
+            self.__dict__.clear()
+            self.__dict__.update(books)
+            groups.write(self.optimizer, tuple(float(lr) for lr in self._last_lr))
+            raise
 
 
 def hold_of(scheduler: Kept) -> Hold:

@@ -28,7 +28,7 @@ class _ThisProcess:
     def __init__(self) -> None:
         self.pid = 0
         self.incarnation = ""
-        self.generated = 0
+        self.built = 0
         self.owners: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 
     def fresh(self) -> _ThisProcess:
@@ -82,29 +82,37 @@ def _agreed(rank: int) -> str:
     return found.decode()
 
 
-def run_name(given: str | None, incarnation: str, owner: object) -> str:
-    """Return the name of a scheduler's run, and note that the scheduler has it now.
+def reserve_name(incarnation: str, owner: object) -> str:
+    """Return a name for the run of a scheduler that was given none, and set it aside.
 
-    A second living scheduler under one LRKEEPER_RUN gets ".2"; without any name one is made of the
-    incarnation, the same on all ranks.
+    LRKEEPER_RUN's, with ".2" behind it for a second living scheduler; else one made of the incarnation and
+    the number of schedulers built before, which is the same on all ranks.
     """
     process = _process.fresh()
-    name = given
-    if name is None:
-        root = os.environ.get(RUN)
-        if not root:
-            process.generated += 1
-            root = f"run-{incarnation[:16]}-{process.generated}"
-        name, place = root, 1
-        while process.owners.get(name, owner) is not owner:
-            place += 1
-            name = f"{root}.{place}"
+    process.built += 1
+    root = os.environ.get(RUN) or f"run-{incarnation[:16]}-{process.built}"
+    name, place = root, 1
+    while process.owners.get(name, owner) is not owner:
+        place += 1
+        name = f"{root}.{place}"
     process.owners[name] = owner
     return name
 
 
-def has(name: str, owner: object) -> bool:
-    """Return whether a scheduler still has a run, or a later one of this process has taken it."""
+def release_name(name: str, owner: object) -> None:
+    """Give a name back that was set aside."""
+    owners = _process.fresh().owners
+    if owners.get(name) is owner:
+        del owners[name]
+
+
+def take_run(name: str, owner: object) -> None:
+    """Note that a scheduler has a run now; an earlier one of this process has it no more."""
+    _process.fresh().owners[name] = owner
+
+
+def has_run(name: str, owner: object) -> bool:
+    """Return whether a scheduler still has its run."""
     return _process.fresh().owners.get(name, owner) is owner
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from lrkeeper.settings import Settings
 from lrkeeper.views import OnExisting
+
+OnMissing = Literal["error", "create"]
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,16 @@ class Options:
     incarnation: str | None = None
     attempt: int | None = None
     on_existing: OnExisting = "resume"
-    on_missing: Literal["error", "create"] = "error"
+    on_missing: OnMissing = "error"
     max_stall: float = 300.0
+
+    def __post_init__(self) -> None:
+        for name, value, choices in (
+            ("on_existing", self.on_existing, get_args(OnExisting)),
+            ("on_missing", self.on_missing, get_args(OnMissing)),
+        ):
+            if value not in choices:
+                raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, choices))}")
 
     @property
     def settings(self) -> Settings:

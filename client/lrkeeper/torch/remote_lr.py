@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch.optim import Optimizer
@@ -17,7 +17,7 @@ from lrkeeper.settings import Settings
 from lrkeeper.torch import groups
 from lrkeeper.torch.hold import Hold
 from lrkeeper.torch.kept import Kept
-from lrkeeper.torch.options import Options
+from lrkeeper.torch.options import OnMissing, Options
 from lrkeeper.torch.source import runs_of
 from lrkeeper.views import OnExisting
 
@@ -85,7 +85,7 @@ class RemoteLR(Kept, _Follower):
         incarnation: str | None = None,
         attempt: int | None = None,
         on_existing: OnExisting = "resume",
-        on_missing: Literal["error", "create"] = "error",
+        on_missing: OnMissing = "error",
         max_stall: float = 300.0,
     ) -> None:
         if not isinstance(schedule, Schedule | str):
@@ -98,7 +98,8 @@ class RemoteLR(Kept, _Follower):
         )
         self._hold = Hold(options, _Given(schedule))
         super().__init__(optimizer)
-        self._last_lr = groups.write(optimizer, self._first_row(schedule, Settings.find(server, mode)))
+        self._last_lr = groups.write(optimizer, self._first_row(schedule, options.settings))
+        self._hold.built(self)
 
     def _first_row(self, schedule: Schedule | str, settings: Settings) -> tuple[float, ...]:
         """Return step 0's row, evaluated here; the run's own comes when it is opened."""

@@ -6,7 +6,7 @@ import os
 from functools import cache
 from typing import Protocol
 
-from lrkeeper import errors, views
+from lrkeeper import views
 from lrkeeper.client import Client
 from lrkeeper.local import LocalRuns
 from lrkeeper.settings import Settings
@@ -31,17 +31,14 @@ class Runs(Protocol):
 
 def runs_of(settings: Settings) -> Runs:
     """Return the way to a server, one a process; raises if it does not answer."""
-    return _runs_of(settings, os.getpid())
+    runs = _runs_of(settings, os.getpid())
+    if isinstance(runs, Client):
+        runs.get_server()
+    return runs
 
 
 @cache
 def _runs_of(settings: Settings, _pid: int) -> Runs:
     if settings.mode == "off":
         return LocalRuns()
-    client = Client(settings.server)
-    try:
-        client.get_server()
-    except errors.LrkeeperError:
-        client.close()
-        raise
-    return client
+    return Client(settings.server)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -77,10 +78,16 @@ class Ticket:
             if state["run_uid"] is None:
                 return None
             step = state["step"]
+            if type(step) is not int or step < 0:
+                raise ValueError(f"step is {step!r}")
             schedule = codec.from_json(state["schedule"])
             row = {track: tuple(values) for track, values in state["values"].items()}
             values = Table.from_rows(step, [row])
             groups = tuple(Group(**group) for group in state["groups"])
+            if groups and (
+                values.groups != len(groups) or any(math.isnan(v) for track in row.values() for v in track)
+            ):
+                raise ValueError("values are not numbers of the groups")
             place = Place(
                 run=state["run"],
                 run_uid=state["run_uid"],

@@ -1,0 +1,291 @@
+"""The wire: deadlines on everything, and what is tried again."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import grpc
+import pytest
+from lrkeeper import Client, RemoteLR, lr_scheduler, views
+from lrkeeper import schedules as S
+from lrkeeper.errors import DeadlineExceeded, RunNotFound, ServerUnavailable, UnknownStatus
+from lrkeeper.v1 import run_service_pb2, schedule_service_pb2, server_service_pb2
+
+from tests.client.cable import cable_to
+from tests.client.relay import Relay, relay_to
+from tests.client.training import DEFINITIONS, KINDS, Training, kept, undisturbed
+from tests.support.server import ServerProcess
+
+STEP_LR = DEFINITIONS["StepLR"]
+UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.fixture
+def relay(server: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[Relay]:
+    with relay_to(server.address) as relay:
+        monkeypatch.setenv("LRKEEPER_SERVER", relay.address)
+        yield relay
+
+
+def a_start(run: str, incarnation: str = "a") -> views.Start:
+    group = views.Group(None, "float64", {"lr": 0.1}, {"lr": 0.1})
+    return views.Start(run, incarnation, (group,), STEP_LR)
+
+
+def call_everything(client: Client, run: str) -> set[str]:
+    """Call every method of a client; return their names."""
+    place = client.acquire_run(a_start(run))
+    calls: dict[str, Callable[[], Any]] = {
+        "get_server": client.get_server,
+        "next_lr": lambda: client.next_lr(place, 1, applied_step=0, revision=1),
+        "edit_run": lambda: client.edit_run(run, S.StepLR(5), expected_revision=1, reason="a test"),
+        "get_run": lambda: client.get_run(run),
+        "list_runs": lambda: next(client.list_runs()),
+        "list_blocks": lambda: next(client.list_blocks(run)),
+        "explain": lambda: client.explain(run, 1),
+        "finish_run": lambda: client.finish_run(run),
+        "delete_run": lambda: client.delete_run(run, force=True),
+        "create_schedule": lambda: client.create_schedule(run, STEP_LR),
+        "get_schedule": lambda: client.get_schedule(run),
+        "list_schedules": lambda: next(client.list_schedules()),
+        "update_schedule": lambda: client.update_schedule(
+            run, S.StepLR(4), etag=client.get_schedule(run).etag
+        ),
+        "preview_schedule": lambda: client.preview_schedule(run, 3),
+        "delete_schedule": lambda: client.delete_schedule(run),
+    }
+    for call in calls.values():
+        call()
+    return {"acquire_run", *calls}
+
+
+def test_every_call_has_a_deadline(relay: Relay, run: str) -> None:
+    with Client(relay.address) as client:
+        called = call_everything(client, run)
+    assert called == {
+        name
+        for name, method in inspect.getmembers(Client, inspect.isfunction)
+        if not name.startswith("_") and name != "close"
+    }
+    services = [
+        module.DESCRIPTOR.services_by_name[name]
+        for module, name in (
+            (run_service_pb2, "RunService"),
+            (schedule_service_pb2, "ScheduleService"),
+            (server_service_pb2, "ServerService"),
+        )
+    ]
+    assert relay.calls.keys() == {method.name for service in services for method in service.methods}
+    assert {name: deadline for name, deadline in relay.deadlines.items() if deadline is None} == {}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_jobs_calls_have_deadlines_too(relay: Relay, kind: str) -> None:
+    training = Training()
+    scheduler = kept(kind, training.optimizer)
+    training.epochs(scheduler, 2)
+    scheduler.load_state_dict(scheduler.state_dict())
+    training.epochs(scheduler, 2)
+    scheduler.finish()
+    assert relay.calls["NextLr"] == 4
+    assert None not in relay.deadlines.values()
+
+
+# What is tried again.
+
+
+def test_a_server_that_is_away_for_a_moment_is_asked_again(relay: Relay, run: str) -> None:
+    training = Training()
+    scheduler = RemoteLR(training.optimizer, STEP_LR, run=run)
+    relay.refuse["AcquireRun"] = [UNAVAILABLE] * 3
+    relay.refuse["NextLr"] = [UNAVAILABLE] * 3
+    assert training.epochs(scheduler, 3) == undisturbed("StepLR", 3)
+    assert (relay.calls["AcquireRun"], relay.calls["NextLr"]) == (4, 6)
+
+
+def test_the_pauses_are_drawn_so_that_many_clients_do_not_come_back_as_one(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    sleep = time.sleep
+    monkeypatch.setattr("lrkeeper.connection.time.sleep", lambda s: (pauses.append(s), sleep(s / 10)))
+    drawn = []
+    for _ in range(2):
+        relay.refuse["GetServer"] = [UNAVAILABLE] * 5
+        with Client(relay.address, patience=30) as client:
+            client.get_server()
+        drawn.append(tuple(pauses))
+        pauses.clear()
+    assert [len(one) for one in drawn] == [5, 5]
+    assert drawn[0] != drawn[1]
+    assert all(0 < pause <= 1 for one in drawn for pause in one)
+    assert all(sum(one[3:]) > sum(one[:2]) / 2 for one in drawn), "they do not grow"
+
+
+def test_without_patience_nothing_is_tried_again(relay: Relay) -> None:
+    with Client(relay.address) as client:
+        client.get_server()
+        relay.refuse["GetServer"] = [UNAVAILABLE]
+        with pytest.raises(ServerUnavailable, match=relay.address):
+            client.get_server()
+    assert relay.calls["GetServer"] == 2
+
+
+def test_patience_has_an_end(relay: Relay) -> None:
+    with Client(relay.address, patience=0.2) as client:
+        relay.refuse["GetServer"] = [UNAVAILABLE] * 1000
+        with pytest.raises(ServerUnavailable):
+            client.get_server()
+    assert 1 < relay.calls["GetServer"] < 1000
+
+
+@pytest.mark.parametrize(
+    "status", [code for code in grpc.StatusCode if code not in (grpc.StatusCode.OK, UNAVAILABLE)]
+)
+def test_no_other_status_is_tried_again(relay: Relay, status: grpc.StatusCode) -> None:
+    with Client(relay.address, patience=30) as client:
+        relay.refuse["GetServer"] = [status]
+        late = status is grpc.StatusCode.DEADLINE_EXCEEDED
+        with pytest.raises(DeadlineExceeded if late else UnknownStatus) as caught:
+            client.get_server()
+    assert relay.calls["GetServer"] == 1
+    if not late:
+        assert caught.value.details["status"] == status.name
+
+
+def test_a_refusal_with_a_reason_is_not_tried_again(relay: Relay, run: str) -> None:
+    with Client(relay.address, patience=30) as client, pytest.raises(RunNotFound, match=run):
+        client.get_run(run)
+    assert relay.calls["GetRun"] == 1
+
+
+def test_an_answer_that_comes_too_late_is_not_waited_for_again(relay: Relay, run: str) -> None:
+    with Client(relay.address, timeout=0.3, patience=30) as client:
+        place = client.acquire_run(a_start(run))
+        relay.hold["NextLr"] = threading.Event()
+        with pytest.raises(DeadlineExceeded, match=f"{relay.address} did not answer within its deadline"):
+            client.next_lr(place, 1, applied_step=0, revision=1)
+        assert relay.calls["NextLr"] == 1
+        relay.hold.pop("NextLr").set()
+        # Whether it acted is unknown; to ask again is safe, and changes nothing.
+        window = client.next_lr(place, 1, applied_step=0, revision=1)
+        assert window.table is not None
+        assert (window.frontier, window.table.row(1)["lr"]) == (2, (0.1,))
+
+
+def test_after_two_deadlines_the_connection_is_made_anew(relay: Relay) -> None:
+    with Client(relay.address, timeout=0.3) as client:
+        client.get_server()
+        channel = client._connection._channel
+        relay.hold["GetServer"] = threading.Event()
+        for _ in range(2):
+            assert client._connection._channel is channel
+            with pytest.raises(DeadlineExceeded):
+                client.get_server()
+        assert client._connection._channel is not channel
+        relay.hold.pop("GetServer").set()
+        client.get_server()
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_connection_that_was_cut_unnoticed_is_replaced(server: ServerProcess, others: int) -> None:
+    """A half-open connection: nothing is refused, nothing comes. Another client may have the same one."""
+    with cable_to(server.address) as cable, ExitStack() as stack:
+        for _ in range(others):
+            stack.enter_context(Client(cable.address)).get_server()
+        client = stack.enter_context(Client(cable.address, timeout=0.5))
+        client.get_server()
+        cable.cut()
+        for _ in range(2):
+            with pytest.raises(DeadlineExceeded):
+                client.get_server()
+        client.get_server()
+
+
+# A server that goes away under a job.
+
+
+@pytest.mark.parametrize("kind", ["StepLR drop-in", "SequentialLR RemoteLR"])
+def test_a_job_goes_on_with_the_same_values_after_the_server_was_killed(
+    own_server: ServerProcess, kind: str
+) -> None:
+    training = Training()
+    scheduler = kept(kind, training.optimizer)
+    for _ in range(2):
+        training.epochs(scheduler, 3)
+        training.update()
+        own_server.kill()
+        back = threading.Thread(target=own_server.start)
+        back.start()
+        scheduler.step()
+        back.join()
+    assert training.used == undisturbed(kind.split()[0], 8)
+
+
+def test_a_server_that_stays_away_ends_the_step_and_nothing_has_moved(own_server: ServerProcess) -> None:
+    training = Training()
+    scheduler = RemoteLR(training.optimizer, STEP_LR, max_stall=0.2)
+    training.epochs(scheduler, 2)
+    training.update()
+    before = scheduler.state_dict(), training.lrs(), scheduler.last_epoch
+    own_server.kill()
+    for _ in range(2):
+        with pytest.raises(ServerUnavailable, match=own_server.address):
+            scheduler.step()
+    assert (scheduler.state_dict(), training.lrs(), scheduler.last_epoch) == before
+    own_server.start()
+    while scheduler.last_epoch == 2:  # the channel comes back within a second or two
+        with suppress(ServerUnavailable):
+            scheduler.step()
+    training.epochs(scheduler, 3)
+    assert training.used == undisturbed("StepLR", 6)
+
+
+def test_a_server_that_is_away_when_a_state_is_loaded_changes_nothing(own_server: ServerProcess) -> None:
+    training = Training()
+    scheduler = lr_scheduler.StepLR(training.optimizer, 2, gamma=0.7)
+    training.epochs(scheduler, 4)
+    state = scheduler.state_dict()
+    second = Training()
+    resumed = lr_scheduler.StepLR(second.optimizer, 2, gamma=0.7)
+    before = resumed.state_dict(), second.lrs()
+    own_server.kill()
+    with pytest.raises(ServerUnavailable):
+        resumed.load_state_dict(state)
+    assert (resumed.state_dict(), second.lrs()) == before
+    own_server.start()
+    resumed.load_state_dict(state)
+    assert second.epochs(resumed, 3) == undisturbed("StepLR", 7)[4:]
+
+
+def test_a_closed_client_says_that_it_is_closed(server: ServerProcess) -> None:
+    client = Client(server.address)
+    client.get_server()
+    client.close()
+    client.close()
+    with pytest.raises(Exception, match="(?i)closed"):
+        client.get_server()
+
+
+def test_several_threads_share_a_client(client: Client, run: str) -> None:
+    place = client.acquire_run(a_start(run))
+    found: list[tuple[float, ...]] = []
+
+    def ask() -> None:
+        for step in range(1, 21):
+            window = client.next_lr(place, step, applied_step=step - 1, revision=1)
+            assert window.table is not None
+            found.append(window.table.row(step)["lr"])
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 80
+    assert len(set(found)) == 11  # a drop at every second step of 20

@@ -1,0 +1,117 @@
+"""Other code writes the lr: the run's value overwrites it, and says so."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+import torch
+from lrkeeper import RemoteLR, lr_scheduler
+from lrkeeper.errors import GroupsDiffer
+
+from tests.client.training import DEFINITIONS, KINDS, Training, kept, undisturbed
+from tests.support.server import ServerProcess
+
+
+def warned_of(training: Training, scheduler: Any, epochs: int) -> list[warnings.WarningMessage]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        training.epochs(scheduler, epochs)
+    return caught
+
+
+@pytest.mark.parametrize("number", [float, torch.tensor])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_change_by_other_code_lasts_until_the_next_step_and_is_warned_of(
+    server: ServerProcess, kind: str, number: Any
+) -> None:
+    shape = kind.split()[0]
+    training = Training(number(0.1), number(0.02))
+    scheduler = kept(kind, training.optimizer)
+    training.epochs(scheduler, 3)
+    change = training.optimizer.param_groups[1]
+    was = float(change["lr"])
+    change["lr"] = number(0.75)
+    (warning,) = warned_of(training, scheduler, 1)
+    said = str(warning.message)
+    assert f"the lr of param group 1 was changed from {was!r} to 0.75 by other code" in said
+    assert "the run's values overwrite it" in said
+    assert "lrkeeper run set-schedule" in said
+    assert issubclass(warning.category, UserWarning)
+    # The update that other code meant it for had it; the step after is the run's again.
+    assert training.used[3] == (undisturbed(shape, 4, number(0.1), number(0.02))[3][0], (0.75).hex())
+    assert training.epochs(scheduler, 4) == undisturbed(shape, 8, number(0.1), number(0.02))[4:]
+
+
+def test_the_warning_names_the_line_of_the_step(server: ServerProcess) -> None:
+    training = Training()
+    scheduler = RemoteLR(training.optimizer, DEFINITIONS["StepLR"])
+    training.epochs(scheduler, 1)
+    training.optimizer.param_groups[0]["lr"] = 3.0
+    with pytest.warns(UserWarning, match="by other code") as caught:
+        scheduler.step()
+    assert caught[0].filename == __file__
+
+
+def test_every_group_that_was_changed_is_named(server: ServerProcess) -> None:
+    training = Training(0.1, 0.2, 0.3)
+    scheduler = lr_scheduler.StepLR(training.optimizer, 5)
+    training.epochs(scheduler, 1)
+    training.optimizer.param_groups[0]["lr"] = 1.0
+    training.optimizer.param_groups[2]["lr"] = 2.0
+    said = " ".join(str(w.message) for w in warned_of(training, scheduler, 1))
+    assert "param group 0 was changed from 0.1 to 1.0" in said
+    assert "param group 2 was changed from 0.3 to 2.0" in said
+    assert "param group 1" not in said
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_construction_or_a_load_writes_is_no_change_by_other_code(
+    server: ServerProcess, kind: str
+) -> None:
+    training = Training()
+    scheduler = kept(kind, training.optimizer)
+    assert warned_of(training, scheduler, 3) == []
+    state, lrs = scheduler.state_dict(), training.optimizer.state_dict()
+    assert warned_of(training, scheduler, 3) == []
+    scheduler.load_state_dict(state)
+    training.optimizer.load_state_dict(lrs)
+    assert warned_of(training, scheduler, 3) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stale_lr_after_a_resume_is_no_change_by_other_code(server: ServerProcess, kind: str) -> None:
+    first = Training()
+    scheduler = kept(kind, first.optimizer)
+    first.epochs(scheduler, 5)
+    training = Training()
+    resumed = kept(kind, training.optimizer)
+    resumed.load_state_dict(scheduler.state_dict())
+    training.optimizer.param_groups[0]["lr"] = 17.0
+    assert warned_of(training, resumed, 3) == []
+    assert training.used == undisturbed(kind.split()[0], 8)[5:]
+
+
+def test_a_change_before_the_run_is_opened_does_not_last(server: ServerProcess) -> None:
+    training = Training()
+    scheduler = RemoteLR(training.optimizer, DEFINITIONS["StepLR"])
+    training.optimizer.param_groups[0]["lr"] = 0.001
+    assert training.epochs(scheduler, 3) == undisturbed("StepLR", 3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_param_group_added_in_training_is_refused_in_words_and_nothing_moves(
+    server: ServerProcess, kind: str
+) -> None:
+    training = Training()
+    scheduler = kept(kind, training.optimizer)
+    training.epochs(scheduler, 3)
+    before = scheduler.state_dict()
+    layer = torch.nn.Linear(2, 2)
+    training.optimizer.add_param_group({"params": layer.parameters(), "lr": 0.5})
+    training.update()
+    lrs = training.lrs()
+    with pytest.raises(GroupsDiffer, match="optimizer has 2"):
+        scheduler.step()
+    assert (scheduler.state_dict(), training.lrs()) == (before, lrs)

@@ -1,0 +1,96 @@
+"""Write a database of this version's schema as SQL, to be kept as a test's input once released.
+
+python -m tests.migrations.make_sample tests/migrations/schema_0001.sql
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from lrkeeper import Client, views
+from lrkeeper import schedules as S
+from lrkeeper.schedules.numbers import to_float32
+from tests.support.server import ServerProcess
+
+AUTHOR = "operator@example.org"
+
+
+def a_start(run: str, schedule: S.Schedule | str, **fields: object) -> views.Start:
+    """Return the first start of a job."""
+    values: dict[str, object] = {
+        "run": run,
+        "incarnation": f"{run}-first-start",
+        "groups": (views.Group(None, "float64", {"lr": 3.0}, {"lr": 3.0}),),
+        "schedule": schedule,
+        "unit": "epoch",
+        "holder_labels": {"host": "node-1", "pid": "4242"},
+    }
+    return views.Start(**{**values, **fields})  # type: ignore[arg-type]
+
+
+def take(client: Client, place: views.Place, *windows: tuple[int, int]) -> None:
+    """Ask for steps: from one, so many."""
+    for from_step, count in windows:
+        client.next_lr(place, from_step, count, applied_step=from_step - 1, revision=place.revision)
+
+
+def fill(client: Client) -> None:
+    """Do everything an operator and jobs can do, once."""
+    half = S.StepLR(step_size=2, gamma=0.5)
+
+    groups = (
+        views.Group("größe", "float64", {"lr": 3.0}, {"lr": 3.0}),
+        views.Group(None, "float32", {"lr": to_float32(0.1)}, {"lr": to_float32(0.05)}),
+    )
+    edited = client.acquire_run(
+        a_start("edited", half, groups=groups, labels={"team": "视觉", "gpu": "8"}, attempt=1, world_size=2)
+    )
+    take(client, edited, (1, 1), (2, 1), (3, 2))
+    client.edit_run(
+        "edited",
+        S.StepLR(step_size=1, gamma=0.25),
+        expected_revision=1,
+        at_step=6,
+        reason="zu groß – 太大",
+        author=AUTHOR,
+    )
+    take(client, edited, (5, 3))
+
+    stored = client.create_schedule("shared", half, reason="first", author=AUTHOR)
+    follower = client.acquire_run(a_start("follower", "shared"))
+    take(client, follower, (1, 3))
+    client.update_schedule(
+        "shared", S.MultiStepLR(milestones=[5], gamma=0.5), etag=stored.etag, reason="later", author=AUTHOR
+    )
+    take(client, follower, (4, 2))
+
+    again = client.acquire_run(a_start("again", half.then(S.StepLR(step_size=1, gamma=0.5), at=4)))
+    take(client, again, (1, 5))
+    client.finish_run("again")
+    second = a_start("again", half, incarnation="again-second-start", on_existing="new_branch")
+    take(client, client.acquire_run(second), (1, 1))
+
+    finished = client.acquire_run(a_start("finished", S.SequentialLR([half, half], milestones=[3])))
+    take(client, finished, (1, 4))
+    client.finish_run("finished")
+
+    take(client, client.acquire_run(a_start("deleted", half)), (1, 1))
+    client.delete_run("deleted", force=True)
+
+
+def main(target: Path) -> None:
+    """Fill a database through a server, and write it down."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "runs.sqlite3"
+        with ServerProcess(path, log=Path(name) / "log") as server, Client(server.address) as client:
+            fill(client)
+        with closing(sqlite3.connect(path)) as connection:
+            target.write_text("\n".join(connection.iterdump()) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

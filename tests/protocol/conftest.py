@@ -1,0 +1,34 @@
+"""Servers and clients of the protocol's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from lrkeeper import Client
+from tests.protocol.watched import Watched
+from tests.protocol.wire import Wire
+from tests.support.server import ServerProcess
+
+
+@pytest.fixture
+def wire(server: ServerProcess) -> Iterator[Wire]:
+    """Raw stubs of the shared server."""
+    with Wire(server.address) as wire:
+        yield wire
+
+
+@pytest.fixture(scope="session")
+def watched_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server with so little in its database that all of it can be compared after every call."""
+    folder = tmp_path_factory.mktemp("watched")
+    with ServerProcess(folder / "runs.sqlite3", log=folder / "server.log") as server:
+        yield server
+
+
+@pytest.fixture
+def watched(watched_server: ServerProcess) -> Iterator[Watched]:
+    """A server that must refuse, with a run of this test."""
+    with Client(watched_server.address) as client, Wire(watched_server.address) as wire:
+        yield Watched(watched_server, client, wire)
