@@ -15,6 +15,7 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["torch._dynamo", "lrkeeper.lr_scheduler", "lrkeeper.torch.remote_lr"])
 
 R = TypeVar("R")
+Call = tuple[Callable[..., R], Sequence[Any], dict[str, str]]
 
 
 def in_new_process(function: Callable[..., R], *args: Any, **environment: str) -> R:
@@ -28,15 +29,16 @@ def as_ranks(size: int, function: Callable[..., R], *args: Any, **environment: s
     return at_once([(function, args, {**environment, **world, "RANK": str(rank)}) for rank in range(size)])
 
 
-def at_once(calls: Sequence[tuple[Callable[..., R], Sequence[Any], dict[str, str]]]) -> list[R]:
+def at_once(calls: Sequence[Call[R]]) -> list[R]:
     """Return the results of functions, each with its arguments and environment in a new process."""
     with ExitStack() as stack:
         pools = [stack.enter_context(ProcessPoolExecutor(1, mp_context=_context)) for _ in calls]
-        futures = [pool.submit(_call, *call) for pool, call in zip(pools, calls, strict=True)]
+        futures = [pool.submit(_call, call) for pool, call in zip(pools, calls, strict=True)]
         return [future.result(timeout=120) for future in futures]
 
 
-def _call(function: Callable[..., R], args: Sequence[Any], environment: dict[str, str]) -> R:
+def _call(call: Call[R]) -> R:
+    function, args, environment = call
     for name in [name for name in os.environ if name.startswith("LRKEEPER_")]:
         del os.environ[name]
     os.environ.update(environment)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import grpc
+
 from lrkeeper.schedules.table import Table
 from lrkeeper.v1 import run_service_pb2, values_pb2
 
@@ -49,8 +50,8 @@ class Relay(grpc.GenericRpcHandler):
             call: Any = self._channel.unary_unary(path)
             try:
                 response: bytes = call(request, timeout=10.0)
-            except grpc.RpcError as error:
-                assert isinstance(error, grpc.Call)
+            except grpc.RpcError as failure:
+                error: Any = failure
                 context.set_trailing_metadata(error.trailing_metadata() or ())
                 context.abort(error.code(), error.details() or "")
             if method in self.hold:

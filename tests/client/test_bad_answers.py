@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from lrkeeper import Client, RemoteLR, lr_scheduler
+
+from lrkeeper import Client, RemoteLR, lr_scheduler, views
 from lrkeeper.errors import BadAnswer, LrkeeperError, Stalled
 from lrkeeper.v1 import run_service_pb2
-
 from tests.client.relay import Relay, relay_to, sign
 from tests.client.training import DEFINITIONS, Training, undisturbed
 from tests.support.server import ServerProcess
@@ -215,22 +215,14 @@ def test_a_server_that_never_gets_to_the_step_does_not_hold_the_job_for_ever(rel
     assert (scheduler.state_dict(), training.lrs()) == before
 
 
-def test_a_client_that_asks_for_many_steps_takes_fewer_but_not_more(relay: Relay, run: str) -> None:
-    training = Training()
-    scheduler = RemoteLR(training.optimizer, DEFINITIONS["StepLR"], run=run)
-    training.epochs(scheduler, 1)
+def test_a_client_that_asks_for_several_steps_takes_no_more(relay: Relay, run: str) -> None:
+    group = views.Group(None, "float64", {"lr": 0.1}, {"lr": 0.1})
     with Client(relay.address) as client:
-        place = scheduler._hold._ticket.place  # type: ignore[union-attr]
-        window = client.next_lr(place, 2, 6, applied_step=1, revision=1)
+        place = client.acquire_run(views.Start(run, "a-start", (group,), DEFINITIONS["StepLR"]))
+        relay.alter["NextLr"] = too_many_steps
+        with pytest.raises(BadAnswer, match=r"values.count is 2; at most 1 were asked for"):
+            client.next_lr(place, 1, 1, applied_step=0, revision=1)
+        relay.alter.clear()
+        window = client.next_lr(place, 1, 6, applied_step=0, revision=1)
         assert window.table is not None
         assert 1 <= window.table.count <= 6
-        asked = window.table.count
-
-        def one_more(answer: Any) -> None:
-            answer.values.count = asked + 1
-            answer.values.columns[:] = [doubles(0.5)]
-            sign(answer.values)
-
-        relay.alter["NextLr"] = one_more
-        with pytest.raises(BadAnswer, match=f"values.count is {asked + 1}; at most {asked} were asked for"):
-            client.next_lr(place, 2, asked, applied_step=1, revision=1)

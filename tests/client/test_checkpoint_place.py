@@ -78,6 +78,11 @@ def test_progress_is_not_counted_twice_after_a_load(server: ServerProcess, clien
     assert client.get_run(run).frontier == 8
 
 
+def go_on_from(state: dict[str, Any], training: Training, scheduler: RemoteLR) -> None:
+    scheduler.load_state_dict(state)
+    training.epochs(scheduler, 1)
+
+
 def test_a_checkpoint_of_a_branch_that_was_left_is_refused_in_the_same_process_too(
     server: ServerProcess, client: Client, run: str
 ) -> None:
@@ -93,8 +98,7 @@ def test_a_checkpoint_of_a_branch_that_was_left_is_refused_in_the_same_process_t
     )
     second.epochs(anew, 2)
     with pytest.raises(WrongBranch, match=r"at step 4 of branch 1; run .* is on branch 2"):
-        anew.load_state_dict(state)
-        second.epochs(anew, 1)
+        go_on_from(state, second, anew)
     assert client.get_run(run).frontier == 3
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import grpc
 import pytest
+
 from lrkeeper import Client, RemoteLR, lr_scheduler, views
 from lrkeeper import schedules as S
 from lrkeeper.errors import DeadlineExceeded, RunNotFound, ServerUnavailable, UnknownStatus
 from lrkeeper.v1 import run_service_pb2, schedule_service_pb2, server_service_pb2
-
 from tests.client.cable import cable_to
 from tests.client.relay import Relay, relay_to
 from tests.client.training import DEFINITIONS, KINDS, Training, kept, undisturbed
@@ -113,7 +113,12 @@ def test_the_pauses_are_drawn_so_that_many_clients_do_not_come_back_as_one(
 ) -> None:
     pauses: list[float] = []
     sleep = time.sleep
-    monkeypatch.setattr("lrkeeper.connection.time.sleep", lambda s: (pauses.append(s), sleep(s / 10)))
+
+    def noted(seconds: float) -> None:
+        pauses.append(seconds)
+        sleep(seconds / 10)
+
+    monkeypatch.setattr("lrkeeper.connection.time.sleep", noted)
     drawn = []
     for _ in range(2):
         relay.refuse["GetServer"] = [UNAVAILABLE] * 5
@@ -268,7 +273,7 @@ def test_a_closed_client_says_that_it_is_closed(server: ServerProcess) -> None:
     client.get_server()
     client.close()
     client.close()
-    with pytest.raises(Exception, match="(?i)closed"):
+    with pytest.raises(Exception, match=r"(?i)closed"):
         client.get_server()
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 import torch
-from lrkeeper import Client, RemoteLR
-from lrkeeper.errors import RunFinished, SchedulerInUse
 from torch.optim import lr_scheduler as torch_schedulers
 
+from lrkeeper import Client, RemoteLR
+from lrkeeper.errors import RunFinished, SchedulerInUse
 from tests.client.processes import in_new_process
 from tests.client.training import DEFINITIONS, KINDS, SHAPES, Row, Training, hexes, kept, undisturbed
 from tests.support.server import ServerProcess

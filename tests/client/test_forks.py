@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import torch
-from lrkeeper import Client, RemoteLR
-from lrkeeper.errors import LrkeeperError
 from torch.utils.data import DataLoader, TensorDataset
 
+from lrkeeper import Client, RemoteLR
+from lrkeeper.errors import LrkeeperError
 from tests.client.training import DEFINITIONS, KINDS, Training, kept, undisturbed
 from tests.support.server import ServerProcess
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+
 from lrkeeper import RemoteLR, lr_scheduler
 from lrkeeper.errors import GroupsDiffer
-
 from tests.client.training import DEFINITIONS, KINDS, Training, kept, undisturbed
 from tests.support.server import ServerProcess
 

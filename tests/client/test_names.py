@@ -171,19 +171,19 @@ def test_a_second_trial_under_the_environments_name_is_not_given_the_firsts_lr(
     first.epochs(scheduler, 3)
     del scheduler
     second = Training(0.3)
-    scheduler = lr_scheduler.StepLR(second.optimizer, 2, gamma=0.7)
+    other = lr_scheduler.StepLR(second.optimizer, 2, gamma=0.7)
     with pytest.raises(
         GroupsDiffer, match=r"base values \{'lr': 0\.3\} in the job, \{'lr': 0\.1\} in the run"
     ):
         second.update()
-    assert second.lrs() == ((0.3).hex(),)
+    assert (second.lrs(), other.last_epoch) == (((0.3).hex(),), 0)
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a b", "a;b", "", "con", "x" * 129, "r\u0435snet"])
 def test_a_name_that_is_none_is_refused_in_words_and_nothing_is_stored(client: Client, name: str) -> None:
     before = {run.uid for run in client.list_runs()}
     training = Training()
-    with pytest.raises(InvalidArgument, match="run is .*; it must be 1 to 128 letters"):
+    with pytest.raises(InvalidArgument, match=r"run is .*; it must be 1 to 128 letters"):
         training.epochs(RemoteLR(training.optimizer, STEP_LR, run=name), 1)
     assert training.used == []
     assert {run.uid for run in client.list_runs()} == before

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import torch
+
 from lrkeeper import Client, RemoteLR, lr_scheduler
 from lrkeeper import schedules as S
 from lrkeeper.errors import NotConfigured, RunNotFound
-
 from tests.client.processes import in_new_process
 from tests.client.training import DEFINITIONS, KINDS, SHAPES, Row, Training, kept, undisturbed
 from tests.support.server import ServerProcess, free_port
@@ -53,7 +53,7 @@ def test_an_error_of_the_schedule_comes_at_torchs_step() -> None:
     training = Training()
     scheduler = lr_scheduler.StepLR(training.optimizer, 0)
     training.update()
-    with pytest.raises(ZeroDivisionError, match="step 1 of run .* cannot be reached"):
+    with pytest.raises(ZeroDivisionError, match=r"step 1 of run .* cannot be reached"):
         scheduler.step()
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed
-from lrkeeper import Client, RemoteLR, lr_scheduler
-from lrkeeper.errors import GroupsDiffer, NotConfigured, RankDiffers, ScheduleDiffers
 from torch.nn.parallel import DistributedDataParallel
 
+from lrkeeper import Client, RemoteLR, lr_scheduler
+from lrkeeper.errors import GroupsDiffer, NotConfigured, RankDiffers, ScheduleDiffers
 from tests.client.processes import as_ranks, in_new_process
 from tests.client.training import DEFINITIONS, KINDS, Row, Training, hexes, kept, undisturbed
 from tests.support.server import ServerProcess
@@ -145,7 +145,7 @@ def test_a_rank_with_another_checkpoint_is_refused_with_the_difference(
     earlier, state = saved(run)
     in_new_process(train_alone, run, 1, state, **rank(0, 2, server))
     with pytest.raises(
-        RankDiffers, match="rank 1 stands at step 4, but the first rank .* at step 5; load the same"
+        RankDiffers, match=r"rank 1 stands at step 4, but the first rank .* at step 5; load the same"
     ):
         in_new_process(train_alone, run, 1, earlier, **rank(1, 2, server))
     assert client.get_run(run).fence == 2

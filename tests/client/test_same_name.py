@@ -157,7 +157,7 @@ def test_a_finished_run_is_refused_and_says_what_to_say(
     _, scheduler = started(run, 2)
     scheduler.finish()
     assert client.get_run(run).state == "finished"
-    with pytest.raises(RunAlreadyFinished, match="(?s)is finished.*'new_branch'.*'takeover'"):
+    with pytest.raises(RunAlreadyFinished, match=r"(?s)is finished.*'new_branch'.*'takeover'"):
         another_start(server, run, 1)
     assert client.get_run(run).fence == 1
 
@@ -304,7 +304,7 @@ def test_a_superseded_start_uses_up_what_was_committed_and_then_ends(
 def test_an_explicit_attempt_orders_the_starts(client: Client, server: ServerProcess, run: str) -> None:
     _, scheduler = started(run, 3, attempt=4)
     state = scheduler.state_dict()
-    with pytest.raises(StaleAttempt, match="attempt 3 .* comes after attempt 4 has started"):
+    with pytest.raises(StaleAttempt, match=r"attempt 3 .* comes after attempt 4 has started"):
         another_start(server, run, 1, state=state, attempt=3)
     assert another_start(server, run, 2, state=state, attempt=5) == undisturbed("StepLR", 5)[3:]
     assert client.get_run(run).fence == 2

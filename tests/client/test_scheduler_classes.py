@@ -147,7 +147,7 @@ def test_a_drop_in_refuses_what_torch_refuses(server: ServerProcess, case: str) 
 
 
 def test_a_remote_lr_wants_a_torch_optimizer(server: ServerProcess) -> None:
-    with pytest.raises(TypeError, match="^list is not an Optimizer$"):
+    with pytest.raises(TypeError, match=r"^list is not an Optimizer$"):
         RemoteLR([], STEP_LR)  # type: ignore[arg-type]
 
 
@@ -193,7 +193,7 @@ def test_a_trainer_of_lightnings_kind_takes_it(server: ServerProcess, kind: str)
     assert hasattr(scheduler, "load_state_dict")
     assert isinstance(scheduler, LRScheduler | torch_schedulers.ReduceLROnPlateau)
     assert not isinstance(scheduler, torch_schedulers.ReduceLROnPlateau)
-    assert scheduler.optimizer in [training.optimizer]
+    assert scheduler.optimizer is training.optimizer
     # Its monitor reads the optimizer that the scheduler names.
     training.epochs(scheduler, 3)
     assert [group["lr"] for group in scheduler.optimizer.param_groups] == scheduler.get_last_lr()

@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import struct
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,8 +26,8 @@ from tests.support import altered_server, ledger, strace
 from tests.support.disk import Disk
 from tests.support.ledger import Ledger
 from tests.support.server import ServerProcess
+from tests.support.serving import CLI
 
-CLI = (sys.executable, "-m", "lrkeeper.cli")
 SENDS = ("sendmsg", "sendto", "sendmmsg", "write", "writev")
 
 

@@ -8,7 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import Connection, Engine, func, inspect, select
 
 
 def head() -> str:
@@ -30,7 +30,7 @@ def current(engine: Engine) -> str | None:
     """
     with engine.connect() as connection:
         revision = MigrationContext.configure(connection).get_current_revision()
-        if revision is None and inspect(connection).get_table_names():
+        if revision is None and set(inspect(connection).get_table_names()) - {"alembic_version"}:
             raise ValueError("the database has tables, but none that lrkeeper made; use an empty one")
         return revision
 
@@ -38,6 +38,9 @@ def current(engine: Engine) -> str | None:
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the database up to a revision, in one transaction."""
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            # One at a time: who comes second finds it done.
+            connection.execute(select(func.pg_advisory_xact_lock(0x6C726B)))
         command.upgrade(_config(connection), revision)
 
 

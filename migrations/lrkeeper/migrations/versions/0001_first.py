@@ -8,6 +8,19 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+NAME = sa.String(128).with_variant(sa.String(128, collation="C"), "postgresql")
+TRACK = sa.String(64).with_variant(sa.String(64, collation="C"), "postgresql")
+
+
+class Exact(sa.types.UserDefinedType[float]):
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        return ""
+
+
+DOUBLE: sa.types.TypeEngine[float] = sa.Double().with_variant(Exact(), "sqlite")
+
 
 def upgrade() -> None:
     op.create_table(
@@ -36,7 +49,7 @@ def upgrade() -> None:
     op.create_table(
         "schedules",
         sa.Column("uid", sa.String(length=36), nullable=False),
-        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("name", NAME, nullable=False),
         sa.Column("head_revision", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
@@ -53,7 +66,7 @@ def upgrade() -> None:
     op.create_table(
         "runs",
         sa.Column("uid", sa.String(length=36), nullable=False),
-        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("name", NAME, nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("unit", sa.String(length=32), nullable=False),
         sa.Column("branch", sa.BigInteger(), nullable=False),
@@ -147,7 +160,7 @@ def upgrade() -> None:
     op.create_table(
         "incarnations",
         sa.Column("run_uid", sa.String(length=36), nullable=False),
-        sa.Column("incarnation", sa.String(length=128), nullable=False),
+        sa.Column("incarnation", NAME, nullable=False),
         sa.Column("fence", sa.BigInteger(), nullable=False),
         sa.Column("branch", sa.BigInteger(), nullable=False),
         sa.Column("resume_step", sa.BigInteger(), nullable=False),
@@ -164,11 +177,11 @@ def upgrade() -> None:
         sa.Column("run_uid", sa.String(length=36), nullable=False),
         sa.Column("branch", sa.BigInteger(), nullable=False),
         sa.Column("place", sa.Integer(), nullable=False),
-        sa.Column("track", sa.String(length=64), nullable=False),
+        sa.Column("track", TRACK, nullable=False),
         sa.Column("name", sa.Text(), nullable=True),
         sa.Column("number", sa.String(length=16), nullable=False),
-        sa.Column("initial", sa.Double(), nullable=False),
-        sa.Column("current", sa.Double(), nullable=False),
+        sa.Column("initial", DOUBLE, nullable=False),
+        sa.Column("current", DOUBLE, nullable=False),
         sa.ForeignKeyConstraint(["run_uid"], ["runs.uid"], name=op.f("fk_param_groups_run_uid_runs")),
         sa.PrimaryKeyConstraint("run_uid", "branch", "place", "track", name=op.f("pk_param_groups")),
     )

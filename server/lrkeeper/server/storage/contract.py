@@ -139,7 +139,9 @@ class Storage(ABC):
 
     @abstractmethod
     async def advance(self, advance: Advance) -> bool:
-        """Store a run's next rows. False, and nothing stored, if the run is no longer as it was read.
+        """Store a run's next rows. False if the run is no longer as it was read; read it again then.
+
+        False also where the rows were stored and the answer of the commit was lost: the run has moved on.
 
         At most one advance a run may be under way in a process.
         Raises StorageUnavailable or StorageFull; then the rows may be stored or not.

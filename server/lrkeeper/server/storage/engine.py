@@ -8,7 +8,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from lrkeeper import migrations
 
@@ -59,25 +59,33 @@ def lock(url: URL) -> FileLock | None:
     if url.get_backend_name() != "sqlite":
         return None
     path = Path(f"{url.database}.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
     taken = FileLock(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         taken.acquire(timeout=0)
     except Timeout:
         raise CannotOpen(
             f"another lrkeeper server has {url.database} open; stop it first, "
             "or give this one another --database-url"
         ) from None
+    except OSError as error:
+        raise CannotOpen(f"{url.database} cannot be made: {error}") from error
     return taken
 
 
 def prepare_schema(engine: Engine) -> None:
     """Create the schema in an empty database; raise CannotOpen if it is not the one of this version."""
-    present, needed = migrations.current(engine), migrations.head()
-    if present is None:
-        migrations.upgrade(engine)
-    elif present != needed:
-        shown = engine.url.set(query={}).render_as_string(hide_password=True)
+    shown = engine.url.set(query={}).render_as_string(hide_password=True)
+    try:
+        present, needed = migrations.current(engine), migrations.head()
+        if present is None:
+            migrations.upgrade(engine)
+            return
+    except ValueError as error:
+        raise CannotOpen(f"{shown}: {error}") from None
+    except DBAPIError as error:
+        raise CannotOpen(f"{shown} cannot be opened: {error.orig}") from error
+    if present != needed:
         if present not in migrations.known():
             raise CannotOpen(
                 f"{shown} has schema {present}, which this version of lrkeeper does not know: "
@@ -93,4 +101,4 @@ def _how_named(url: URL) -> str:
     """Return how a command names the database: by option, or where a password is in it, not at all."""
     if url.get_backend_name() == "sqlite":
         return f" --database-url '{url.render_as_string()}'"
-    return "    (with LRKEEPER_DATABASE_URL set as it is for the server)"
+    return "\nwith LRKEEPER_DATABASE_URL set as it is for the server"

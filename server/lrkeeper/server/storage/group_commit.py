@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Thread
@@ -114,7 +115,20 @@ class GroupCommit:
         if self._waiting:
             self._gather(loop)
 
+    def _close(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Send what waits, as the last batch."""
+        if self._waiting:
+            self._send(loop)
+        self._batches.put(None)
+
     def _work(self) -> None:
+        self._carry_out()
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed, and with it all who waited
+                self._loop.call_soon_threadsafe(self._close, self._loop)
+                self._carry_out()
+
+    def _carry_out(self) -> None:
         while found := self._batches.get():
             loop, batch = found
             started = time.perf_counter()

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import structlog
 from sqlalchemy import Engine, select
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from lrkeeper.server.storage import tables as t
 from lrkeeper.server.storage.contract import Advance, Storage, Transaction
@@ -108,7 +108,7 @@ class SqlStorage(Storage):
         works their ids, so going again changes nothing twice.
         """
         for item in batch:
-            for tries in range(_TRIES):
+            for _ in range(_TRIES):
                 item.error = None
                 try:
                     with self._connection.begin() as transaction:
@@ -122,8 +122,6 @@ class SqlStorage(Storage):
                 except SQLAlchemyError as error:
                     self._note(error)
                     item.error = storage_error(error)
-                    if tries + 1 < _TRIES:
-                        self._reconnect(error)
 
     def _note(self, error: SQLAlchemyError) -> None:
         """Log what the database said; end the process where its disk failed."""
@@ -132,12 +130,6 @@ class SqlStorage(Storage):
             _log.critical("the disk failed; ending, since what was written may be lost", error=said)
             os._exit(os.EX_IOERR)
         _log.warning("database error", error=said)
-
-    def _reconnect(self, error: SQLAlchemyError) -> None:
-        """Take a new connection where the one in use is broken."""
-        if isinstance(error, DBAPIError) and error.connection_invalidated:
-            self._connection.close()
-            self._connection = self._engine.connect()
 
 
 class _Conflict(Exception):

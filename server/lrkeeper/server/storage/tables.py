@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.types import TypeEngine, UserDefinedType
 
 metadata = MetaData(
     naming_convention={
@@ -32,7 +33,22 @@ metadata = MetaData(
 )
 
 UID = String(36)
-NAME = String(128)
+
+# Names sort by code point, as on SQLite, whatever the database's language.
+NAME = String(128).with_variant(String(128, collation="C"), "postgresql")
+TRACK = String(64).with_variant(String(64, collation="C"), "postgresql")
+
+
+class _Exact(UserDefinedType[float]):
+    """A column of no type, in which SQLite keeps a double as it is: one of type REAL drops the sign of -0.0."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        return ""
+
+
+DOUBLE: TypeEngine[float] = Double().with_variant(_Exact(), "sqlite")
 
 meta = Table(
     "meta",
@@ -132,11 +148,11 @@ param_groups = Table(
     Column("run_uid", UID, ForeignKey(runs.c.uid), primary_key=True),
     Column("branch", BigInteger, primary_key=True),
     Column("place", Integer, primary_key=True),
-    Column("track", String(64), primary_key=True),
+    Column("track", TRACK, primary_key=True),
     Column("name", Text),
     Column("number", String(16), nullable=False),
-    Column("initial", Double, nullable=False),
-    Column("current", Double, nullable=False),
+    Column("initial", DOUBLE, nullable=False),
+    Column("current", DOUBLE, nullable=False),
 )
 
 incarnations = Table(
