@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import math
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, TypeVar
@@ -57,9 +56,7 @@ class Client:
     def acquire_run(self, start: views.Start, *, patience: float | None = None) -> views.Place:
         """Take a run for a start of a job, creating it if it is new."""
         request = messages.acquire_request(start)
-        answer = self._connection.call(
-            lambda c: c.runs.AcquireRun, request, patience=self._patience if patience is None else patience
-        )
+        answer = self._call(lambda c: c.runs.AcquireRun, request, patience=patience)
         return messages.place(start, answer)
 
     def next_lr(
@@ -94,9 +91,7 @@ class Client:
             applied_step=applied_step,
             revision=revision,
         )
-        answer = self._connection.call(
-            lambda c: c.runs.NextLr, request, patience=self._patience if patience is None else patience
-        )
+        answer = self._call(lambda c: c.runs.NextLr, request, patience=patience)
         window = messages.window(request, answer)
         table = window.table
         if table is not None:
@@ -106,12 +101,7 @@ class Client:
                     f"the server gave the tracks {list(table.tracks)} of {table.groups} param groups; "
                     f"the run has {list(place_table.tracks)} of {place_table.groups}"
                 )
-            if any(
-                math.isnan(value)
-                for i in range(len(table.tracks) * table.groups)
-                for value in table.column(i)
-            ):
-                raise BadAnswer("the server's values hold a nan")
+            messages.check_numbers(table)
         return window
 
     def finish_run(self, run: str, *, fence: int | None = None) -> views.Run:
@@ -121,10 +111,10 @@ class Client:
 
     # What an operator does.
 
-    def get_run(self, run: str) -> views.Run:
+    def get_run(self, run: str, *, patience: float | None = None) -> views.Run:
         """Return a run with its edits."""
         request = run_service_pb2.GetRunRequest(run=run)
-        return messages.run(self._call(lambda c: c.runs.GetRun, request).run)
+        return messages.run(self._call(lambda c: c.runs.GetRun, request, patience=patience).run)
 
     def list_runs(
         self,
@@ -315,8 +305,11 @@ class Client:
         method: Callable[[Connection], Callable[..., R]],
         request: Message,
         timeout: float | None = None,
+        patience: float | None = None,
     ) -> R:
-        return self._connection.call(method, request, timeout=timeout, patience=self._patience)
+        return self._connection.call(
+            method, request, timeout=timeout, patience=self._patience if patience is None else patience
+        )
 
 
 def this_author() -> str:

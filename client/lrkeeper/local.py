@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import count
+from uuid import uuid4
 
 from lrkeeper import views
 from lrkeeper.errors import BadCheckpoint, NotConfigured
@@ -17,7 +16,6 @@ class LocalRuns:
     """Answers what a job asks of a server; a run lives as long as this object."""
 
     def __init__(self) -> None:
-        self._uids: Iterator[int] = count(1)
         self._runs: dict[str, tuple[Schedule, Row, Cursor]] = {}
 
     def acquire_run(self, start: views.Start, *, patience: float | None = None) -> views.Place:
@@ -39,7 +37,7 @@ class LocalRuns:
             cursor = Cursor.from_json(start.origin.cursor, base)
             cursor, _, _ = extend(schedule, base, cursor, step - cursor.step)
             cursor = Cursor(step, cursor.memory, cast_row(start.origin.values.row(step), base))
-        uid = f"local-{next(self._uids)}"
+        uid = f"local-{uuid4()}"
         self._runs[uid] = schedule, base, cursor
         return views.Place(
             run=start.run,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -65,7 +66,10 @@ def place(start: views.Start, answer: run_service_pb2.AcquireRunResponse) -> vie
     table = values(answer.values, at_most=1)
     if table.first_step != answer.resume_step or table.count != 1:
         raise BadAnswer(f"the server gave the values of step {table.first_step} for {answer.resume_step}")
+    if start.checkpoint is not None and answer.resume_step != start.checkpoint.step:
+        raise BadAnswer(f"the server resumed at step {answer.resume_step}, not at {start.checkpoint.step}")
     check_columns(table, start.groups)
+    check_numbers(table)
     return views.Place(
         run=answer.run,
         run_uid=answer.run_uid,
@@ -108,13 +112,19 @@ def window(request: run_service_pb2.NextLrRequest, answer: run_service_pb2.NextL
 
 
 def check_columns(table: Table, groups: tuple[views.Group, ...]) -> None:
-    """Raise BadAnswer unless a table has exactly these groups' values, and no nan."""
+    """Raise BadAnswer unless a table has exactly these groups' columns."""
     tracks = set(groups[0].initial)
     if set(table.tracks) != tracks or len(table.tracks) != len(tracks) or table.groups != len(groups):
         raise BadAnswer(
             f"the server gave the tracks {list(table.tracks)} of {table.groups} param groups; "
             f"the optimizer has {sorted(tracks)} of {len(groups)}"
         )
+
+
+def check_numbers(table: Table) -> None:
+    """Raise BadAnswer if a table holds a nan."""
+    if any(math.isnan(value) for i in range(len(table.tracks) * table.groups) for value in table.column(i)):
+        raise BadAnswer("the server's values hold a nan")
 
 
 def values(message: values_pb2.Values, *, at_most: int) -> Table:

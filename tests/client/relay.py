@@ -34,6 +34,8 @@ class Relay(grpc.GenericRpcHandler):
         """By method: changes the answer, a message of `ANSWERS`, or returns what to send instead."""
         self.refuse: dict[str, list[grpc.StatusCode]] = {}
         """By method: what to answer the next calls with, instead of passing them on."""
+        self.lose: dict[str, int] = {}
+        """By method: how many of the next answers get lost, after the real server has acted."""
         self.hold: dict[str, threading.Event] = {}
         """By method: what to wait for, once the real server has answered."""
 
@@ -54,6 +56,9 @@ class Relay(grpc.GenericRpcHandler):
                 error: Any = failure
                 context.set_trailing_metadata(error.trailing_metadata() or ())
                 context.abort(error.code(), error.details() or "")
+            if self.lose.get(method):
+                self.lose[method] -= 1
+                context.abort(grpc.StatusCode.UNAVAILABLE, "lost on the way")
             if method in self.hold:
                 self.hold[method].wait(30.0)
             if method in self.alter:

@@ -103,6 +103,23 @@ def test_a_run_that_has_steps_is_not_dropped_by_a_load(client: Client) -> None:
     assert runs(client) == before
 
 
+def test_a_run_that_has_steps_is_not_dropped_though_the_scheduler_is_back_at_its_start(
+    client: Client,
+) -> None:
+    saved = Training()
+    scheduler = kept("StepLR drop-in", saved.optimizer)
+    saved.epochs(scheduler, 3)
+
+    other = Training()
+    resumed = kept("StepLR drop-in", other.optimizer)
+    start = resumed.state_dict()
+    other.epochs(resumed, 2)
+    before = runs(client)
+    resumed.load_state_dict(start)
+    resumed.load_state_dict(scheduler.state_dict())
+    assert runs(client) == before
+
+
 def test_a_run_that_was_there_before_is_not_dropped_by_a_load(
     client: Client, run: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

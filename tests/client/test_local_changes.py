@@ -93,11 +93,16 @@ def test_a_stale_lr_after_a_resume_is_no_change_by_other_code(server: ServerProc
     assert training.used == undisturbed(kind.split()[0], 8)[5:]
 
 
-def test_a_change_before_the_run_is_opened_does_not_last(server: ServerProcess) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_change_before_the_run_is_opened_does_not_last_and_is_warned_of(
+    server: ServerProcess, kind: str
+) -> None:
     training = Training()
-    scheduler = RemoteLR(training.optimizer, DEFINITIONS["StepLR"])
+    scheduler = kept(kind, training.optimizer)
     training.optimizer.param_groups[0]["lr"] = 0.001
-    assert training.epochs(scheduler, 3) == undisturbed("StepLR", 3)
+    (warning,) = warned_of(training, scheduler, 3)
+    assert "the lr of param group 0 was changed from 0.1 to 0.001 by other code" in str(warning.message)
+    assert training.used == undisturbed(kind.split()[0], 3)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -115,3 +120,15 @@ def test_a_param_group_added_in_training_is_refused_in_words_and_nothing_moves(
     with pytest.raises(GroupsDiffer, match="optimizer has 2"):
         scheduler.step()
     assert (scheduler.state_dict(), training.lrs()) == (before, lrs)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_param_group_added_before_the_first_step_is_refused_in_words(
+    server: ServerProcess, kind: str
+) -> None:
+    training = Training()
+    scheduler = kept(kind, training.optimizer)
+    training.optimizer.add_param_group({"params": torch.nn.Linear(2, 2).parameters(), "lr": 0.5})
+    with pytest.raises(GroupsDiffer, match="optimizer has 2"):
+        training.update()
+    assert (training.used, scheduler.last_epoch) == ([], 0)

@@ -11,8 +11,9 @@ import torch
 
 from lrkeeper import Client, RemoteLR
 from lrkeeper import schedules as S
-from lrkeeper.errors import GroupsDiffer, RunExists, RunNotFound
+from lrkeeper.errors import CheckpointAhead, GroupsDiffer, RunExists, RunNotFound
 from tests.client.processes import in_new_process
+from tests.client.relay import relay_to
 from tests.client.training import DEFINITIONS, SHAPES, Row, Training, kept, undisturbed
 from tests.support.server import ServerProcess
 
@@ -101,7 +102,7 @@ def test_the_run_goes_on_from_the_checkpoint_on_an_empty_server(
     assert used == expected[SAVED_AT : SAVED_AT + 4]
     stored = elsewhere.get_run(run)
     assert (stored.origin_step, stored.frontier, stored.fence) == (SAVED_AT, SAVED_AT + 5, 1)
-    assert stored.uid == later["lrkeeper"]["run_uid"] != state["lrkeeper"]["run_uid"]
+    assert stored.uid == later["lrkeeper"]["run_uid"]
 
     # From a later checkpoint the run is known there.
     used, _ = in_new_process(go_on, shape, later, 5, number(0.1), number(0.02), **there)
@@ -151,8 +152,50 @@ def test_a_checkpoint_before_the_run_on_that_server_begins_is_refused(elsewhere:
     early = scheduler.state_dict()
     training.epochs(scheduler, 3)
     in_new_process(go_on, "StepLR", scheduler.state_dict(), 2, LRKEEPER_SERVER=elsewhere.server)
-    with pytest.raises(RunExists, match=run):
+    with pytest.raises((RunExists, CheckpointAhead), match=run):
         in_new_process(go_on, "StepLR", early, 2, LRKEEPER_SERVER=elsewhere.server)
+    assert elsewhere.get_run(run).fence == 1
+
+
+def test_the_same_checkpoint_goes_on_there_again(elsewhere: Client, run: str) -> None:
+    """A job that crashed before it could save its first checkpoint there."""
+    state = saved(run)
+    expected = undisturbed("SequentialLR", SAVED_AT + 4)[SAVED_AT:]
+    for fence in (1, 2):
+        used, _ = in_new_process(go_on, "SequentialLR", state, 4, LRKEEPER_SERVER=elsewhere.server)
+        assert used == expected
+        assert elsewhere.get_run(run).fence == fence
+
+
+def test_all_ranks_of_a_start_go_on_there_under_one_fence(elsewhere: Client, run: str) -> None:
+    state = saved(run)
+    expected = undisturbed("SequentialLR", SAVED_AT + 4)[SAVED_AT:]
+    for number in range(2):
+        used, _ = in_new_process(
+            go_on,
+            "SequentialLR",
+            state,
+            4,
+            LRKEEPER_SERVER=elsewhere.server,
+            LRKEEPER_INCARNATION="this-start",
+            WORLD_SIZE="2",
+            RANK=str(number),
+        )
+        assert used == expected
+    assert elsewhere.get_run(run).fence == 1
+
+
+def test_an_answer_that_got_lost_is_given_again(elsewhere: Client, run: str) -> None:
+    state = saved(run)
+    with relay_to(elsewhere.server) as relay:
+        relay.lose["AcquireRun"] = 1
+        training = Training()
+        scheduler = RemoteLR(
+            training.optimizer, DEFINITIONS["SequentialLR"], server=relay.address, on_missing="create"
+        )
+        scheduler.load_state_dict(state)
+        assert training.epochs(scheduler, 4) == undisturbed("SequentialLR", SAVED_AT + 4)[SAVED_AT:]
+        assert relay.calls["AcquireRun"] == 2
     assert elsewhere.get_run(run).fence == 1
 
 

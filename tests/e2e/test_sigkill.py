@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, pairwise, repeat
 from operator import mul
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -30,7 +31,7 @@ from tests.support.steppers import Call, Job, Steppers
 
 ROUNDS = int(os.environ.get("LRKEEPER_KILL_ROUNDS", "15"))
 
-pytestmark = [pytest.mark.xdist_group("sigkill"), pytest.mark.timeout(120 + 10 * ROUNDS)]
+pytestmark = pytest.mark.timeout(120 + 10 * ROUNDS)
 
 # Clients share runs as ranks of one start, or have their own.
 JOBS = [
@@ -123,10 +124,15 @@ class Operator:
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     """Kill a server under eight stepping clients, ROUNDS times."""
     folder = tmp_path_factory.mktemp("sigkill")
-    database = folder / "runs.sqlite3"
-    server = ServerProcess(database, log=folder / "server.log")
-    chance = random.Random(ROUNDS)
-    lives = []
+    server = ServerProcess(folder / "runs.sqlite3", log=folder / "server.log")
+    try:
+        return _live_through(server, folder)
+    finally:
+        server.kill()
+
+
+def _live_through(server: ServerProcess, folder: Path) -> Story:
+    database, chance, lives = folder / "runs.sqlite3", random.Random(ROUNDS), []
     with Steppers(server.address, JOBS, folder) as steppers:
         operator = Operator(server.address)
         for number in range(ROUNDS):
@@ -146,11 +152,10 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         changes = operator.close()
         calls = steppers.stop()
     with Client(server.address) as client:
-        runs = [(run.name, run.uid) for run in client.list_runs()]
         listed = {
-            (uid, block.branch, step): struct.pack("<d", *block.table.row(step)["lr"])
-            for name, uid in runs
-            for block in client.list_blocks(name)
+            (run.uid, block.branch, step): struct.pack("<d", *block.table.row(step)["lr"])
+            for run in list(client.list_runs())
+            for block in client.list_blocks(run.name)
             for step in range(block.table.first_step, block.table.end_step)
         }
     assert server.stop() == 0

@@ -151,7 +151,7 @@ def test_every_revision_reaches_a_run_once(client: Client) -> None:
         curve = jobs.torch_bits(jobs.torch_step(0.9 + number / 100), 60)
         expected.append(curve[4 * number + 1 : 4 * number + 5])
     jobs.stepped(client, place, 20)
-    assert jobs.read(client, place, 1, 21) == sum(expected, [])
+    assert jobs.read(client, place, 1, 21) == [row for rows in expected for row in rows]
     run = client.get_run(place.run)
     assert [e.schedule_revision for e in run.edits] == [2, 3, 4, 5]
     assert (run.revision, run.schedule_revision) == (5, 5)

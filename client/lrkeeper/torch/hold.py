@@ -76,6 +76,14 @@ class Hold:
         self._awake = True
         return self.settle(scheduler)
 
+    def definable(self, scheduler: Any) -> bool:
+        """Whether there is a definition: torch takes arguments that make none, and fails at the first step."""
+        try:
+            self._definition(scheduler)
+        except TypeError:
+            return False
+        return True
+
     def take(self, scheduler: Any) -> Ticket:
         """Move to the next step, and return the place before: nothing has moved if this raises."""
         self.position.open(self._definition(scheduler), self._groups)
@@ -133,7 +141,7 @@ class Hold:
             if found is None:
                 return
             hold: Hold = found._hold
-            if not hold._awake and hold._definable(found):
+            if not hold._awake and hold.definable(found):
                 found._last_lr = hold.wake(found)
 
         self._hook = register(before)
@@ -142,13 +150,6 @@ class Hold:
         if self._hook is not None:
             self._hook.remove()
             self._hook = None
-
-    def _definable(self, scheduler: Any) -> bool:
-        try:
-            self._definition(scheduler)
-        except TypeError:
-            return False
-        return True
 
     def _note_local_change(self, scheduler: Any) -> None:
         """Warn where another hand has written the optimizer's lr since this one did."""

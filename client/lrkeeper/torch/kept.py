@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from lrkeeper.errors import BadCheckpoint
@@ -43,6 +44,7 @@ class Kept:
                 hold.built(self)
             return
         if any(value is not None for value in (*args, *kwargs.values())):
+            signature(super().step).bind(*args, **kwargs)  # type: ignore[misc]  # TypeError where torch takes none
             raise NotImplementedError(
                 f"{type(self).__name__}.step() with an epoch is not kept by a run; call step() without one"
             )
@@ -57,7 +59,7 @@ class Kept:
     def get_last_lr(self) -> list[Any]:
         """Return each group's lr as last written: torch's, from the run."""
         hold = hold_of(self)
-        if hold.begun and not hold.silent and not hold.opened:
+        if hold.begun and not hold.silent and not hold.opened and hold.definable(self):
             self._last_lr = hold.wake(self)
         return self._last_lr
 

@@ -28,6 +28,7 @@ class _ThisProcess:
     def __init__(self) -> None:
         self.pid = 0
         self.incarnation = ""
+        self.alone = True
         self.built = 0
         self.owners: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 
@@ -57,9 +58,10 @@ def incarnation(given: str | None) -> str:
     if given:
         return given
     process = _process.fresh()
-    if process.incarnation:
-        return process.incarnation
     rank, size = world()
+    if process.incarnation and process.alone == (size == 1):
+        return process.incarnation
+    process.alone = size == 1
     if size == 1:
         process.incarnation = uuid4().hex
     elif torch.distributed.is_available() and torch.distributed.is_initialized():

@@ -25,6 +25,8 @@ from lrkeeper.torch.ticket import Ticket, unopened
 
 _log = logging.getLogger("lrkeeper")
 
+_LOOK_SECONDS = 3.0
+
 
 class Position:
     """Where a scheduler stands. `ticket` is None until the run is opened or a state dict is loaded."""
@@ -198,7 +200,7 @@ class Position:
             return
         uid = ""
         with suppress(errors.RunNotFound):
-            uid = runs.get_run(ticket.place.run).uid
+            uid = runs.get_run(ticket.place.run, patience=min(self.options.max_stall, _LOOK_SECONDS)).uid
         if uid != ticket.place.run_uid:
             raise errors.RunNotFound(
                 f"run {ticket.place.run!r} (uid {ticket.place.run_uid}) of the state dict is not on the server "

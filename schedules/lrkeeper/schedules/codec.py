@@ -57,8 +57,12 @@ def to_dict(schedule: Schedule) -> dict[str, Any]:
 
 
 def from_json(text: str) -> Schedule:
-    """Read what `to_json` wrote."""
-    return decode(json_format.Parse(text, schedule_pb2.Schedule()), checked=False)
+    """Read what `to_json` wrote. Raises DefinitionError if it is something else."""
+    try:
+        message = json_format.Parse(text, schedule_pb2.Schedule())
+    except json_format.ParseError as error:
+        raise DefinitionError("schedule", f"is no definition: {error}") from error
+    return decode(message, checked=False)
 
 
 def from_dict(value: Any, *, path: str = "schedule") -> Schedule:
