@@ -29,7 +29,7 @@ class Settings:
         """Return the settings of keywords and environment. Raises NotConfigured."""
         mode = mode or os.environ.get(MODE) or "on"
         if mode not in ("on", "off"):
-            raise NotConfigured(f"mode is {mode!r}; it must be 'on' or 'off' (mode= or {MODE})")
+            raise NotConfigured(f"{MODE} is {mode!r}; it must be 'on' or 'off'")
         server = server or os.environ.get(SERVER) or ""
         if mode == "on" and not server:
             raise NotConfigured(

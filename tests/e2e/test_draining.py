@@ -55,15 +55,17 @@ def test_a_signal_lets_calls_under_way_finish_and_refuses_new_ones(
 def test_restarts_under_load_are_noticed_by_no_client(tmp_path: Path) -> None:
     database, jobs = tmp_path / "runs.sqlite3", [Job(f"run{n}", 0.1, 0.999) for n in range(6)]
     server = ServerProcess(database, log=tmp_path / "server.log")
-    with Steppers(server.address, jobs, tmp_path) as steppers:
-        for _ in range(3):
-            since = steppers.answers()
+    try:
+        with Steppers(server.address, jobs, tmp_path) as steppers:
+            for _ in range(3):
+                since = steppers.answers()
+                server.start()
+                steppers.wait_for_answers(since, len(jobs))
+                assert server.stop() == 0
             server.start()
-            steppers.wait_for_answers(since, len(jobs))
-            assert server.stop() == 0
-        server.start()
-        calls = steppers.stop()
-    assert server.stop() == 0
+            calls = steppers.stop()
+    finally:
+        assert server.stop() == 0
     answered = {(call.run_uid, call.branch, call.step): bytes.fromhex(call.bits or "") for call in calls}
     assert ledger.read(database).rows == answered
 

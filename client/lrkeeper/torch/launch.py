@@ -61,7 +61,7 @@ def incarnation(given: str | None) -> str:
     rank, size = world()
     if process.incarnation and process.alone == (size == 1):
         return process.incarnation
-    process.alone = size == 1
+    process.incarnation, process.alone = "", size == 1
     if size == 1:
         process.incarnation = uuid4().hex
     elif torch.distributed.is_available() and torch.distributed.is_initialized():
