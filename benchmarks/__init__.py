@@ -1,0 +1,1 @@
+"""Measured figures, as ratios within one run."""

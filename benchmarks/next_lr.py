@@ -62,7 +62,7 @@ def serve(database: Path, ready: Connection) -> None:
     async def run() -> None:
         response: list[pb.NextLrResponse] = []
 
-        async def echo(request: pb.NextLrRequest, _context: Any) -> pb.NextLrResponse:
+        async def echo(_request: pb.NextLrRequest, _context: Any) -> pb.NextLrResponse:
             if not response:
                 response.append(_like_an_answer())
             return response[0]
@@ -185,10 +185,11 @@ def main() -> None:
         folder = Path(name)
         median, slow = fsync_milliseconds(folder)
         print(
-            f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, grpcio {grpc.__version__}"
+            f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+            f"grpcio {grpc.__version__}"
         )
         print(
-            f"database in {folder} ({_filesystem(folder)}); fdatasync of 8 KiB: median {median:.2f} ms, p90 {slow:.2f} ms"
+            f"database on {_filesystem(folder)}; fdatasync of 8 KiB: median {median:.2f} ms, p90 {slow:.2f} ms"
         )
         ours, theirs = context.Pipe()
         server = context.Process(target=serve, args=(folder / "runs.sqlite3", theirs))
@@ -208,7 +209,8 @@ def main() -> None:
         ratios = []
         print(f"{options.callers} callers; rounds of {options.seconds} s, in turn")
         print(
-            f"{'round':>5} {'next_lr/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'echo/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'ratio':>6}"
+            f"{'round':>5} {'next_lr/s':>10} {'p50 ms':>8} {'p99 ms':>8} "
+            f"{'echo/s':>10} {'p50 ms':>8} {'p99 ms':>8} {'ratio':>6}"
         )
         for i in range(options.rounds):
             durable, plain = run("next_lr", options.seconds), run("echo", options.seconds)

@@ -142,7 +142,7 @@ def test_arguments_of_the_other_class_say_what_to_use() -> None:
 def test_a_drop_in_raises_where_torch_does_and_says_why(server: ServerProcess) -> None:
     for module in (torch_schedulers, lr_scheduler):
         optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
-        scheduler = module.StepLR(optimizer, step_size=[3, 6])  # type: ignore[arg-type]
+        scheduler = module.StepLR(optimizer, step_size=[3, 6])
         optimizer.step()
         with pytest.raises(TypeError) as found:
             scheduler.step()

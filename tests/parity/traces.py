@@ -67,8 +67,8 @@ def served(client: Client, found: Configuration, steps: int, run: str) -> Trace:
     if window.table is not None:
         columns = [window.table.column(i) for i in range(window.table.groups)]
         rows += list(zip(*columns, strict=True))
-    error = window.failure.type if window.failure is not None else ""
-    return Trace([tuple(value.hex() for value in row) for row in rows], error)
+    ended = window.failure.type if window.failure is not None else ""
+    return Trace([tuple(value.hex() for value in row) for row in rows], ended)
 
 
 def mismatches(client: Client, kind: Kind, seeds: range, steps: int, prefix: str) -> list[str]:

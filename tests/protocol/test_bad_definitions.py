@@ -12,6 +12,7 @@ from google.protobuf import json_format
 from lrkeeper import schedules as S
 from lrkeeper.schedules import codec
 from lrkeeper.schedules.sequence import Stage
+from lrkeeper.schedules.shape import DefinitionError
 from lrkeeper.v1 import run_pb2, run_service_pb2, schedule_service_pb2
 from lrkeeper.v1.schedule_pb2 import Schedule
 from tests.protocol import jobs
@@ -220,7 +221,7 @@ def test_a_bad_definition_is_refused_and_its_place_named(
 def test_a_bad_definition_is_refused_before_it_is_sent_and_in_the_same_words(
     watched: Watched, definition: dict[str, object]
 ) -> None:
-    with pytest.raises(codec.DefinitionError) as here:
+    with pytest.raises(DefinitionError) as here:
         codec.from_dict(definition)
     there = watched.refuses(lambda: preview(watched, message(definition)))
     assert there.message == str(here.value)[: len(there.message)]

@@ -8,7 +8,7 @@ from lrkeeper.schedules.cursor import begin, extend
 from lrkeeper.schedules.schedule import Schedule
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.head import Head, advanced, head_of, in_force
-from lrkeeper.server.runs.records import Branch, Edit, Origin, ParamGroup, Run
+from lrkeeper.server.runs.records import Block, Branch, Edit, Origin, ParamGroup, Run
 
 BASE = {"lr": (0.1,)}
 
@@ -65,7 +65,7 @@ def test_single_steps_and_one_long_step_give_the_same_bits() -> None:
     schedule = S.MultiStepLR([3, 7]).then(S.StepLR(2), at=9)
     edits = [edit(2, 5, S.StepLR(4)), edit(3, 12, S.StepLR(1, 0.7))]
     _, whole, _ = advanced(run_of(schedule, edits), 21, now=0)
-    head, pieces = run_of(schedule, edits), []
+    head, pieces = run_of(schedule, edits), list[Block]()
     while head.frontier < 21:
         head, blocks, _ = advanced(head, head.frontier + 1, now=0)
         pieces += blocks

@@ -97,6 +97,7 @@ def test_every_field_of_a_schedule_is_a_field_of_its_message() -> None:
     assert {field.name for field in oneof.fields} == set(codec.KINDS)
     for field in oneof.fields:
         ours = {f.name for f in fields(codec.KINDS[field.name])}  # type: ignore[arg-type]
+        assert field.message_type is not None
         assert ours == {f.name for f in field.message_type.fields}
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lrkeeper.schedules.numbers import Row
 from lrkeeper.schedules.table import Table
 
 numbers = st.floats(allow_nan=False)
@@ -19,7 +20,7 @@ def tables(draw: st.DrawFn) -> Table:
     tracks = draw(st.sampled_from([("lr",), ("lr", "momentum")]))
     row = st.fixed_dictionaries({track: st.tuples(*[numbers] * groups) for track in tracks})
     constant = draw(st.booleans())
-    rows = draw(st.lists(row, min_size=1, max_size=6))
+    rows: list[Row] = draw(st.lists(row, min_size=1, max_size=6))
     return Table.from_rows(draw(st.integers(0, 2**40)), [rows[0]] * len(rows) if constant else rows)
 
 

@@ -6,6 +6,7 @@ import struct
 import sys
 import zlib
 from array import array
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from lrkeeper.schedules.numbers import Row
@@ -29,7 +30,7 @@ class Table(NamedTuple):
     data: bytes
 
     @classmethod
-    def from_rows(cls, first_step: int, rows: list[Row]) -> Table:
+    def from_rows(cls, first_step: int, rows: Sequence[Row]) -> Table:
         """Build from rows that all have the same tracks and groups; at least one."""
         first = rows[0]
         tracks = tuple(first)
