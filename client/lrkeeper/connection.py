@@ -96,8 +96,8 @@ class Connection:
                 self._late = 0
                 return answer
             waited = time.monotonic() - started
-            lasting = not isinstance(failure, errors.ServerUnavailable | errors.StorageUnavailable)
-            if lasting or waited >= patience:
+            passing = isinstance(failure, errors.ServerUnavailable) or failure.status == "UNAVAILABLE"
+            if not passing or waited >= patience:
                 try:
                     raise failure
                 finally:
@@ -115,7 +115,8 @@ class Connection:
         reason = _reason(error, text)
         if reason is not None:
             return reason
-        if code is grpc.StatusCode.UNAVAILABLE:
+        # CANCELLED is what gRPC says of calls that a server's end cuts short.
+        if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
             return errors.ServerUnavailable(
                 f"the lrkeeper server at {self.server} cannot be reached", server=self.server
             )

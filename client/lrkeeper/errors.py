@@ -192,6 +192,12 @@ class StorageUnavailable(ServerError):
     status = "UNAVAILABLE"
 
 
+class ServerStopping(ServerError):
+    """The server is going down; the request may be repeated, to it or the one that takes its place."""
+
+    status = "UNAVAILABLE"
+
+
 class StorageFull(ServerError):
     """The database has no room; what is committed can still be read."""
 

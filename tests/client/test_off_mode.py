@@ -137,7 +137,7 @@ def test_a_state_of_no_server_goes_on_at_one_that_may_create_its_run(
     training.epochs(scheduler, 6)
 
     second = Training()
-    refused = RemoteLR(second.optimizer, DEFINITIONS[shape], mode="on", server=server.address)
+    refused = RemoteLR(Training().optimizer, DEFINITIONS[shape], mode="on", server=server.address)
     with pytest.raises(RunNotFound, match="on_missing='create'"):
         refused.load_state_dict(scheduler.state_dict())
     moved = RemoteLR(

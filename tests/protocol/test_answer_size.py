@@ -8,6 +8,7 @@ import pytest
 
 from lrkeeper import Client
 from lrkeeper import schedules as S
+from lrkeeper.errors import ServerError
 from lrkeeper.v1.run_service_pb2 import NextLrRequest, NextLrResponse
 from lrkeeper.views import Group, Place
 from tests.protocol import jobs
@@ -106,8 +107,13 @@ def test_a_run_of_many_explained_edits_is_shown_and_resumed(client: Client) -> N
     assert client.get_run(place.run).revision == edits + 1
 
 
-def test_a_preview_of_more_than_an_answer_holds_is_refused_or_cut(client: Client) -> None:
-    """A hundred thousand steps are allowed, and ten thousand groups; not both."""
-    base_lrs = [0.1 + i / 1024 for i in range(8)]
-    preview = client.preview_schedule(jobs.SLOW, 100_000, base_lrs=base_lrs)
-    assert preview.table.groups == 8
+@pytest.mark.parametrize("groups", [1, 5, 8, 20])
+def test_a_preview_is_answered_or_refused_with_a_reason(client: Client, groups: int) -> None:
+    """A hundred thousand steps may be asked for, and ten thousand groups; both are more than is sent."""
+    base_lrs = [0.1 + i / 1024 for i in range(groups)]
+    try:
+        preview = client.preview_schedule(jobs.SLOW, 100_000, base_lrs=base_lrs)
+    except ServerError:
+        assert groups > 5
+    else:
+        assert (preview.table.count, preview.table.groups) == (100_000, groups)

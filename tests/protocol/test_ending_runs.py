@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from lrkeeper import Client
@@ -38,6 +40,37 @@ def test_a_finished_run_takes_no_steps_and_no_edits(watched: Watched) -> None:
     with pytest.raises(RunFinished):
         client.edit_run(place.run, jobs.SLOW, expected_revision=1, reason="too late")
     assert contents(watched.server) == before
+
+
+@pytest.mark.parametrize("end", ["finish", "delete"])
+def test_a_run_at_full_speed_stays_where_it_was_ended(
+    server: ServerProcess, client: Client, end: str
+) -> None:
+    place = jobs.begun(client, schedule=jobs.SLOW)
+    frontier = 1
+
+    def step_on() -> int:
+        with Client(server.address) as own:
+            step = 1
+            try:
+                while True:
+                    step = jobs.ask(own, place, step).frontier
+            except (RunFinished, RunNotFound):
+                return step
+
+    with ThreadPoolExecutor(1) as thread:
+        job = thread.submit(step_on)
+        while frontier < 20:
+            frontier = client.get_run(place.run).frontier
+        if end == "finish":
+            frontier = client.finish_run(place.run).frontier
+        else:
+            client.delete_run(place.run, force=True)
+        reached = job.result()
+    (stored,) = rows(server, "SELECT frontier FROM runs WHERE uid = ?", place.run_uid)
+    assert stored == (reached,)
+    assert reached == frontier or end == "delete"
+    assert rows(server, "SELECT sum(count) FROM blocks WHERE run_uid = ?", place.run_uid) == [(reached - 1,)]
 
 
 def test_a_start_that_has_lost_the_run_does_not_finish_it(watched: Watched) -> None:
@@ -124,10 +157,11 @@ def test_a_deleted_runs_name_is_free_and_its_uid_is_not(client: Client) -> None:
 
 
 def test_a_job_whose_run_is_deleted_under_it_makes_no_new_one(client: Client) -> None:
-    """A rank that comes back without a checkpoint would be a new run; with one it is told."""
-    start = jobs.a_start(jobs.new_name(), world_size=2)
-    place = jobs.stepped(client, client.acquire_run(start), 3)
+    batch = jobs.new_name("batch")
+    place = jobs.stepped(client, jobs.begun(client, labels={"batch": batch}), 3)
     client.delete_run(place.run, force=True)
     with pytest.raises(RunNotFound):
-        client.acquire_run(jobs.a_start(place.run, checkpoint=jobs.checkpoint_of(place, 3)))
-    assert place.run not in [run.name for run in client.list_runs()]
+        client.acquire_run(
+            jobs.a_start(place.run, labels={"batch": batch}, checkpoint=jobs.checkpoint_of(place, 3))
+        )
+    assert list(client.list_runs(labels={"batch": batch})) == []

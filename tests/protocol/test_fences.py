@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from lrkeeper import Client
-from lrkeeper.errors import RunFenced, RunFinished, RunNotFound
+from lrkeeper.errors import RunFenced, RunFinished, RunHeld, RunNotFound
 from lrkeeper.views import Place
 from tests.protocol import jobs
 from tests.protocol.stored import contents
@@ -83,6 +85,55 @@ def test_an_old_fence_is_refused_after_a_restart_too(own_server: ServerProcess) 
         assert_fenced(caught.value, holder)
         assert jobs.read(client, old, 1, 4) == jobs.read(client, holder, 1, 4)
         assert jobs.ask(client, holder, 4).frontier == 5
+
+
+def test_a_holder_of_many_labels_is_named_all_the_same(client: Client) -> None:
+    """Status and details travel in headers, of which gRPC takes 16 KiB."""
+    old = jobs.begun(client)
+    labels = {f"key-{number}-{'k' * 100}": "\u5b66" * 120 for number in range(63)}
+    holder = client.acquire_run(
+        jobs.a_start(old.run, on_existing="takeover", holder_labels={"host": "node-7", **labels})
+    )
+    for call in (
+        lambda: jobs.ask(client, old, 1),
+        lambda: client.finish_run(old.run, fence=old.fence),
+        lambda: client.acquire_run(jobs.a_start(old.run, incarnation=old.incarnation)),
+    ):
+        with pytest.raises(RunFenced) as caught:
+            call()
+        assert caught.value.details["incarnation"] == holder.incarnation
+        assert caught.value.details["holder_host"] == "node-7"
+    with pytest.raises(RunHeld):
+        client.acquire_run(jobs.a_start(old.run))
+
+
+def test_a_start_at_full_speed_moves_nothing_once_a_newer_one_has_the_run(
+    server: ServerProcess, client: Client
+) -> None:
+    old = jobs.begun(client, schedule=jobs.SLOW, world_size=4)
+
+    def step_on(rank: int) -> tuple[jobs.Bits, RunFenced]:
+        found: jobs.Bits = []
+        with Client(server.address) as own:
+            try:
+                while True:
+                    window = jobs.ask(own, jobs.at_rank(old, rank), len(found) + 1)
+                    found += jobs.bits(window.table) if window.table is not None else []
+            except RunFenced as error:
+                return found, error
+
+    with ThreadPoolExecutor(4) as threads:
+        ranks = [threads.submit(step_on, rank) for rank in range(4)]
+        while client.get_run(old.run).frontier < 20:
+            assert not any(rank.done() for rank in ranks)
+        holder = taken_over(client, old, schedule=jobs.SLOW)
+        answers = [rank.result() for rank in ranks]
+    assert client.get_run(old.run).frontier == holder.frontier
+    values = jobs.read(client, holder, 1, holder.frontier)
+    for found, error in answers:
+        assert found == values[: len(found)]
+        assert_fenced(error, holder)
+    assert jobs.ask(client, holder, holder.frontier).frontier == holder.frontier + 1
 
 
 def test_a_start_whose_branch_was_left_is_told_who_holds_the_run(client: Client) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 
@@ -131,6 +130,25 @@ def test_of_two_kinds_in_one_schedule_the_last_counts(watched: Watched) -> None:
     assert preview(multi_step_lr + step_lr) == S.StepLR(step_size=3)
 
 
+@pytest.mark.parametrize(
+    ("path", "place", "name"),
+    [
+        (f"{SCHEDULES}CreateSchedule", 2, "schedule"),
+        (f"{SCHEDULES}PreviewSchedule", 1, "schedule"),
+        (f"{SCHEDULES}UpdateSchedule", 2, "schedule"),
+    ],
+)
+def test_a_kind_of_schedule_that_a_newer_client_knows_is_refused_with_those_known_here(
+    watched: Watched, path: str, place: int, name: str
+) -> None:
+    request = field(1, "a-schedule") + field(3, "some/1") if place == 2 else number_field(3, 5)
+    data = request + field(place, field(99, b"cosine"))
+    refusal = watched.refuses(lambda: watched.wire.send(path, data))
+    assert (refusal.status, refusal.details) == ("INVALID_ARGUMENT", {"field": name})
+    for kind in codec.KINDS:
+        assert kind in refusal.message
+
+
 def test_the_last_of_two_kinds_is_the_one_checked(watched: Watched) -> None:
     good = schedule_pb2.Schedule(step_lr=schedule_pb2.StepLR(step_size=3)).SerializeToString()
     bad = schedule_pb2.Schedule(multi_step_lr=schedule_pb2.MultiStepLR(milestones=[2, 1])).SerializeToString()
@@ -196,10 +214,3 @@ def test_a_refused_start_leaves_not_even_a_name(watched: Watched) -> None:
     start = jobs.a_start(jobs.new_name(), groups=(jobs.a_group(), jobs.a_group(float("nan"))))
     watched.refuses(lambda: watched.wire.runs.AcquireRun(messages.acquire_request(start)))
     assert start.run not in repr(contents(watched.server))
-
-
-def test_the_channel_outlives_every_refusal(watched: Watched) -> None:
-    for _ in range(50):
-        with pytest.raises(grpc.RpcError):
-            watched.wire.send(f"{RUNS}NextLr", b"\xff")
-    assert watched.wire.runs.GetRun(run_service_pb2.GetRunRequest(run=watched.run)).run.frontier == 4

@@ -34,6 +34,7 @@ _OPTIONS = (
     ("grpc.http2.max_ping_strikes", 0),
 )
 _DRAIN_SECONDS = 10.0
+_LAST_WORDS_SECONDS = 0.5  # for those who watch the health service, which end only when they are ended
 
 _SERVICES = {
     schedule_service_pb2.DESCRIPTOR.services_by_name["ScheduleService"]: ScheduleServicer,
@@ -55,9 +56,10 @@ class Server:
     def __init__(self, storage: Storage, more: Sequence[grpc.GenericRpcHandler] = ()) -> None:
         self._keeper = Keeper(storage)
         self._grpc = grpc.aio.server(options=_OPTIONS)
+        self._calls = dispatch.Calls()
         requests = RequestLog(sys.stderr)
         for service, servicer in _SERVICES.items():
-            handler = dispatch.handlers(service, servicer(self._keeper), requests)
+            handler = dispatch.handlers(service, servicer(self._keeper), self._calls, requests)
             self._grpc.add_generic_rpc_handlers((handler,))
         self._grpc.add_generic_rpc_handlers(tuple(more))
         self._health = health.aio.HealthServicer()
@@ -79,7 +81,8 @@ class Server:
     async def stop(self) -> None:
         """Refuse new calls, finish those under way, and end."""
         await self._health.enter_graceful_shutdown()
-        await self._grpc.stop(_DRAIN_SECONDS)
+        await self._calls.drain(_DRAIN_SECONDS)
+        await self._grpc.stop(_LAST_WORDS_SECONDS)
 
 
 def is_loopback(listen: str) -> bool:

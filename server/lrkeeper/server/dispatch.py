@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, cast
 
 import grpc
@@ -17,7 +18,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 
-from lrkeeper.errors import DOMAIN, Internal, InvalidArgument, ServerError
+from lrkeeper.errors import DOMAIN, Internal, InvalidArgument, ServerError, ServerStopping
 from lrkeeper.server.logs import RequestLog
 
 _log = structlog.get_logger("lrkeeper.request")
@@ -28,13 +29,44 @@ _MAX_SHOWN = 128
 Method = Callable[[Any], Awaitable[Message]]
 
 
-def handlers(service: ServiceDescriptor, servicer: object, requests: RequestLog) -> grpc.GenericRpcHandler:
+class Calls:
+    """The calls under way in a server. gRPC's own drain leaves calls that come during it hanging to its end."""
+
+    def __init__(self) -> None:
+        self._under_way = 0
+        self._stopping = False
+        self._none_left = asyncio.Event()
+
+    def __enter__(self) -> None:
+        self._under_way += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._under_way -= 1
+        if self._stopping and not self._under_way:
+            self._none_left.set()
+
+    def check_open(self) -> None:
+        """Raise ServerStopping once the server drains."""
+        if self._stopping:
+            raise ServerStopping("the server is going down; the request may be repeated")
+
+    async def drain(self, seconds: float) -> None:
+        """Refuse new calls, and return when none is under way or the time is over."""
+        self._stopping = True
+        if self._under_way:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._none_left.wait(), seconds)
+
+
+def handlers(
+    service: ServiceDescriptor, servicer: object, calls: Calls, requests: RequestLog
+) -> grpc.GenericRpcHandler:
     """Return gRPC's handlers of a service whose methods are the servicer's, in snake case."""
     methods = {}
     for method in service.methods:
         call = getattr(servicer, _snake(method.name))
         methods[method.name] = grpc.unary_unary_rpc_method_handler(
-            _door(method, call, requests),
+            _door(method, call, calls, requests),
             request_deserializer=_parser(method),
             response_serializer=cast(Any, GetMessageClass(method.output_type)).SerializeToString,
         )
@@ -59,12 +91,17 @@ def _parser(method: MethodDescriptor) -> Callable[[bytes], Message | None]:
 
 
 def _door(
-    method: MethodDescriptor, call: Method, requests: RequestLog
+    method: MethodDescriptor, call: Method, calls: Calls, requests: RequestLog
 ) -> Callable[[Any, Any], Awaitable[Message]]:
     async def enter(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
+        with calls:
+            return await answer(request, context)
+
+    async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
         started = time.perf_counter()
         status = "OK"
         try:
+            calls.check_open()
             if request is None:
                 raise InvalidArgument(f"the request is no {method.input_type.name} message", field="")
             return await call(request)
