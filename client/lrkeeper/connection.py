@@ -25,6 +25,7 @@ from lrkeeper.v1.server_service_pb2_grpc import ServerServiceStub
 _log = logging.getLogger("lrkeeper")
 
 _OPTIONS = (
+    ("grpc.max_receive_message_length", 64 << 20),  # a listing of large runs
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.min_reconnect_backoff_ms", 1_000),
     ("grpc.max_reconnect_backoff_ms", 1_000),

@@ -150,6 +150,12 @@ class RunFinished(ServerError):
     status = "FAILED_PRECONDITION"
 
 
+class RunInUse(ServerError):
+    """A start of a job holds the run, and was heard of lately."""
+
+    status = "FAILED_PRECONDITION"
+
+
 class ScheduleInUse(ServerError):
     """Unfinished runs follow the schedule."""
 

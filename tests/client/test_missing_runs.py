@@ -130,7 +130,8 @@ def test_a_run_goes_on_elsewhere_under_the_edit_in_force(
     training = Training()
     scheduler = RemoteLR(training.optimizer, DEFINITIONS["StepLR"], run=run)
     training.epochs(scheduler, edited_at - 1)
-    client.edit_run(run, S.MultiStepLR([2, 5, 7, 9], gamma=0.25), expected_revision=1, reason="plan B")
+    plan_b = S.MultiStepLR([2, 5], gamma=0.25).then(S.StepLR(2, gamma=0.9), at=7)
+    client.edit_run(run, plan_b, expected_revision=1, reason="plan B")
     training.epochs(scheduler, SAVED_AT + 1 - edited_at)
     state = scheduler.state_dict()
     rest = training.epochs(scheduler, 9)
@@ -141,7 +142,7 @@ def test_a_run_goes_on_elsewhere_under_the_edit_in_force(
     used, _ = in_new_process(go_on, "StepLR", later, 6, **there)
     assert used == rest[3:]
     (edit,) = elsewhere.get_run(run).edits
-    assert edit.schedule == S.MultiStepLR([2, 5, 7, 9], gamma=0.25)
+    assert edit.schedule == plan_b
 
 
 def test_a_run_goes_on_elsewhere_from_within_a_sequence(elsewhere: Client, run: str) -> None:

@@ -43,7 +43,12 @@ REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
         r"schedulers\[0\] is sequence; it must be a schedule of a torch class",
     ),
     (S.Sequence, {"stages": []}, ValueError, "stages is empty"),
-    (S.Sequence, {"stages": [S.Stage(S.StepLR(2)), S.Stage(S.StepLR(2))]}, TypeError, r"at\[0\] is None"),
+    (
+        S.Sequence,
+        {"stages": [S.Stage(S.StepLR(2)), S.Stage(S.StepLR(2))]},
+        TypeError,
+        r"stages\[1\].at is None",
+    ),
     (S.Sequence, {"stages": [S.Stage(S.StepLR(2), at=3)]}, ValueError, "the first stage starts at 0"),
 ]
 
@@ -55,7 +60,7 @@ def test_a_builder_refuses(build: Any, arguments: dict[str, Any], error: type[Ex
 
 
 def test_then_refuses_a_step_that_does_not_increase() -> None:
-    with pytest.raises(ValueError, match=r"at\[1\] is 20, after 20"):
+    with pytest.raises(ValueError, match=r"stages\[2\].at is 20; it must be a whole number above 20"):
         S.StepLR(5).then(S.StepLR(3), at=20).then(S.StepLR(2), at=20)
 
 

@@ -46,8 +46,14 @@ class Sequence(Schedule):
                 raise TypeError(f"Sequence: stages[{place}].schedule is {stage.schedule!r}; use a schedule")
         if self.stages[0].at:
             raise ValueError(f"Sequence: stages[0].at is {self.stages[0].at!r}; the first stage starts at 0")
-        starts = tuple(stage.at for stage in self.stages[1:])
-        checks.milestones("Sequence", "at", starts, at_least=1)
+        before = 0
+        for place, stage in enumerate(self.stages[1:], start=1):
+            where, wanted = f"stages[{place}].at", f"a whole number above {before}"
+            checks.number("Sequence", where, stage.at, wanted)
+            assert stage.at is not None
+            if stage.at != int(stage.at) or stage.at <= before:
+                raise ValueError(f"Sequence: {where} is {stage.at!r}; it must be {wanted}")
+            before = stage.at
 
     # Memory: the step, the stage in force, its base lrs (none: the run's), its own memory.
 

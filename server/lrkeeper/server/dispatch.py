@@ -25,6 +25,7 @@ _log = structlog.get_logger("lrkeeper.request")
 
 _MAX_MESSAGE = 2000  # status and details travel in headers, of which gRPC takes 16 KiB
 _MAX_SHOWN = 128
+_MAX_DETAILS = 16
 
 Method = Callable[[Any], Awaitable[Message]]
 
@@ -124,10 +125,10 @@ def _door(
 
 
 async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: ServerError) -> None:
-    message = str(error)[:_MAX_MESSAGE]
+    message = _cut(str(error), _MAX_MESSAGE)
     info = error_details_pb2.ErrorInfo(reason=type(error).__name__, domain=DOMAIN)
-    for name, value in error.details.items():
-        info.metadata[name] = value[:_MAX_SHOWN]
+    for name, value in list(error.details.items())[:_MAX_DETAILS]:
+        info.metadata[name] = _cut(value, _MAX_SHOWN)
     detail = any_pb2.Any()
     detail.Pack(info)
     code: grpc.StatusCode = getattr(grpc.StatusCode, error.status)
@@ -143,3 +144,8 @@ def _shown(request: Any) -> str:
         if isinstance(value, str) and value:
             return value[:_MAX_SHOWN]
     return ""
+
+
+def _cut(text: str, size: int) -> str:
+    """Return what of a text has at most so many bytes."""
+    return text.encode(errors="replace")[:size].decode(errors="ignore")

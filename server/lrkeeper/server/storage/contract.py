@@ -69,6 +69,9 @@ class Transaction(Protocol):
     def holder(self, run_uid: str, fence: int) -> Incarnation | None:
         """Return the start that was given a fence."""
 
+    def first_holder(self, run_uid: str, branch: int) -> Incarnation | None:
+        """Return the start that made a branch."""
+
     def highest_attempt(self, run_uid: str) -> int | None:
         """Return the highest attempt number that a start of the run brought."""
 
@@ -87,8 +90,10 @@ class Transaction(Protocol):
     def insert_edit(self, edit: Edit) -> None:
         """Store a new edit."""
 
-    def blocks(self, run_uid: str, branch: int, from_step: int, limit: int) -> list[Block]:
-        """Return a branch's blocks in order, from the one that holds `from_step` on.
+    def blocks(
+        self, run_uid: str, branch: int, from_step: int, limit: int, *, end: int | None = None
+    ) -> list[Block]:
+        """Return a branch's blocks in order, from the one that holds `from_step` to the last before `end`.
 
         Raises DataCorrupted if a block fails its checksum.
         """

@@ -149,6 +149,11 @@ class SqlTransaction:
         row = self._one(select(t.incarnations).where(t.incarnations.c.run_uid == run_uid, which))
         return None if row is None else Incarnation(**{**row._mapping, "labels": json.loads(row.labels)})
 
+    def first_holder(self, run_uid: str, branch: int) -> Incarnation | None:
+        c = t.incarnations.c
+        first = select(func.min(c.fence)).where(c.run_uid == run_uid, c.branch == branch)
+        return self._incarnation(c.fence == first.scalar_subquery(), run_uid)
+
     def highest_attempt(self, run_uid: str) -> int | None:
         query = select(func.max(t.incarnations.c.attempt)).where(t.incarnations.c.run_uid == run_uid)
         highest: int | None = self._connection.execute(query).scalar()
@@ -179,7 +184,9 @@ class SqlTransaction:
 
     # blocks
 
-    def blocks(self, run_uid: str, branch: int, from_step: int, limit: int) -> list[Block]:
+    def blocks(
+        self, run_uid: str, branch: int, from_step: int, limit: int, *, end: int | None = None
+    ) -> list[Block]:
         c = t.blocks.c
         of = _of(t.blocks, run_uid, branch=branch)
         first = select(func.max(c.first_step)).where(of, c.first_step <= from_step).scalar_subquery()
@@ -189,6 +196,8 @@ class SqlTransaction:
             .order_by(c.first_step)
             .limit(limit)
         )
+        if end is not None:
+            query = query.where(c.first_step < end)
         return [_block(row) for row in self._connection.execute(query)]
 
     def insert_blocks(self, blocks: tuple[Block, ...]) -> None:

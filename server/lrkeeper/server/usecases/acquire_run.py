@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from lrkeeper.errors import (
@@ -237,8 +238,11 @@ def _carried_origin(start: Start, carried: Carried) -> Origin:
     base = base_row(start.groups)
     try:
         cursor = Cursor.from_json(carried.cursor, base)
-    except ValueError as error:
-        raise InvalidArgument(f"origin.cursor is {error}", field="origin.cursor") from error
+        extend(carried.schedule, base, cursor, 1)
+    except Exception as error:  # a cursor is opaque to who carries it: whatever it breaks, it is no cursor
+        raise InvalidArgument(
+            "origin.cursor is not one of this schedule and these param groups", field="origin.cursor"
+        ) from error
     behind = checkpoint.step - cursor.step
     if cursor.step != carried.cursor_step or not 0 <= behind <= MAX_AHEAD:
         raise InvalidArgument(
@@ -254,6 +258,8 @@ def _carried_origin(start: Start, carried: Carried) -> Origin:
             f"origin.values has {values.groups} param groups; the request has {len(start.groups)}",
             field="origin.values",
         )
+    if any(math.isnan(value) for track in values.row(checkpoint.step).values() for value in track):
+        raise InvalidArgument("origin.values must be numbers, not nan", field="origin.values")
     cursor, _, failure = extend(carried.schedule, base, cursor, behind)
     if failure is not None:
         raise ScheduleFails(f"{carried.schedule} fails at step {failure.step}: {failure.message}")

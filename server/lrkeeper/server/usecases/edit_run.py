@@ -24,7 +24,7 @@ from lrkeeper.schedules.numbers import cast_row
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.head import Head, head_of
 from lrkeeper.server.runs.limits import MAX_AHEAD
-from lrkeeper.server.runs.records import Edit, Run, ScheduleRevision, current_row
+from lrkeeper.server.runs.records import Branch, Edit, Run, ScheduleRevision, current_row
 from lrkeeper.server.storage.contract import Transaction
 from lrkeeper.server.usecases.keeper import Keeper
 from lrkeeper.server.usecases.seek import onwards, plan, seek
@@ -48,12 +48,21 @@ class Change:
     run_uid: str | None = None
     schedule: ScheduleRevision | None = None
     """The stored revision that the definition is, where the run shall follow it."""
+    named: str = ""
+    """The stored schedule as the request named it; its head may change before the request is repeated."""
 
     @property
     def digest(self) -> str:
         """A hash of all that makes another request under the same id another one."""
-        followed = (self.schedule.uid, self.schedule.revision) if self.schedule else None
-        facts = (self.definition, self.at_step, self.not_after_step, self.author, self.reason, followed)
+        followed = (self.schedule.uid, self.schedule.revision) if self.schedule and not self.named else None
+        facts = (
+            self.named or self.definition,
+            self.at_step,
+            self.not_after_step,
+            self.author,
+            self.reason,
+            followed,
+        )
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
@@ -68,7 +77,14 @@ class Edited:
 
 async def replace_by_stored(keeper: Keeper, change: Change, name: str, *, validate_only: bool) -> Edited:
     """Edit a run so that it follows a stored schedule's head. Raises ScheduleNotFound, or as `edit_run`."""
-    stored = await keeper.storage.transact(lambda tx: tx.schedule(name), writes=False)
+    change = replace(change, named=name)
+
+    def look(tx: Transaction) -> tuple[Head | Edit, ScheduleRevision | None]:
+        return _head(tx, change), tx.schedule(name)
+
+    found, stored = await keeper.storage.transact(look, writes=False)
+    if isinstance(found, Edit):
+        return await _shown(keeper, found)
     if stored is None:
         raise ScheduleNotFound(f"there is no schedule {name!r}", schedule=name)
     change = replace(change, definition=stored.definition, schedule=stored)
@@ -192,25 +208,33 @@ def _edit(run: Run, change: Change, cursor: Cursor, now: int) -> Edit:
 async def _shown(keeper: Keeper, edit: Edit) -> Edited:
     """Return an edit with its preview: the plan of the branch without it, then with it."""
 
-    def read(tx: Transaction) -> Head:
+    def read(tx: Transaction) -> tuple[Branch, Head | None]:
         run, branch = tx.run_by_uid(edit.run_uid), tx.branch(edit.run_uid, edit.branch)
         assert run is not None
         assert branch is not None
         origin = branch.origin
         if run.branch == edit.branch and run.frontier <= edit.effective_step:
             before = [e for e in tx.edits(run.uid, edit.branch) if e.revision < edit.revision]
-            return head_of(run, branch, before)
+            return branch, head_of(run, branch, before)
         # The run has gone past: the row before is on record.
         start = replace(run, frontier=origin.step + 1, cursor=origin.cursor)
         head = head_of(start, branch, [])
         if edit.effective_step - 1 <= origin.step:
-            return head
-        (block,) = tx.blocks(run.uid, edit.branch, edit.effective_step - 1, 1)
+            return branch, head
+        blocks = tx.blocks(run.uid, edit.branch, edit.effective_step - 1, 1, end=edit.effective_step)
+        if not blocks:
+            return branch, None  # the run left the branch before it got there
+        (block,) = blocks
         row = cast_row(block.table.row(edit.effective_step - 1), branch.base)
-        return head._replace(frontier=edit.effective_step, cursor=Cursor(edit.effective_step - 1, None, row))
+        return branch, head._replace(
+            frontier=edit.effective_step, cursor=Cursor(edit.effective_step - 1, None, row)
+        )
 
-    head = await keeper.storage.transact(read, writes=False)
-    cursor = Cursor.from_json(edit.cursor, head.branch.base)
+    branch, head = await keeper.storage.transact(read, writes=False)
+    cursor = Cursor.from_json(edit.cursor, branch.base)
+    if head is None:
+        _, rows, failure = extend(edit.schedule, branch.base, cursor, _PREVIEW_ROWS)
+        return Edited(edit, Table.from_rows(cursor.step + 1, rows or [cursor.row]), failure)
     return Edited(edit, *await _preview(head, edit.schedule, cursor))
 
 

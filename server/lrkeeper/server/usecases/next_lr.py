@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lrkeeper.errors import (
+    DataCorrupted,
     InvalidArgument,
     RunFinished,
     StepOutOfRange,
@@ -19,7 +20,7 @@ from lrkeeper.server.runs.acquire import fenced
 from lrkeeper.server.runs.frontier import new_frontier
 from lrkeeper.server.runs.head import Head, advanced, in_force
 from lrkeeper.server.runs.limits import MAX_AHEAD, MAX_STEP, MAX_WORLD_SIZE
-from lrkeeper.server.runs.records import Block
+from lrkeeper.server.runs.records import Block, Branch
 from lrkeeper.server.storage.contract import Advance, Transaction
 from lrkeeper.server.usecases.keeper import Keeper, Lane, load_head
 
@@ -70,6 +71,8 @@ async def next_lr(keeper: Keeper, steps: Steps) -> Answer:
     lane = keeper.lane(steps.run_uid)
     failure = None
     head = lane.head
+    if head is not None and steps.fence == head.run.fence:
+        lane.hear(steps.fence, steps.rank, steps.applied_step, keeper.now())
     if head is None or not _covered(head, steps):
         async with lane.lock:
             head, failure = await _move(keeper, lane, steps)
@@ -160,26 +163,25 @@ def _before_origin(run: str, origin: int, step: int) -> str:
 
 
 async def _answer(keeper: Keeper, head: Head, steps: Steps, failure: Failure | None) -> Answer:
-    end = steps.from_step + min(steps.count, head.most)
-    ours = steps.branch == head.run.branch
-    if ours:
-        end = min(end, head.frontier)
+    if steps.branch != head.run.branch:
+        blocks, end = await keeper.storage.transact(
+            lambda tx: _of_other_branch(tx, head, steps), writes=False
+        )
+    else:
+        end = min(steps.from_step + min(steps.count, head.most), head.frontier)
         if end <= steps.from_step:
             return Answer(None, None, head.frontier, failure, None)
-    blocks = _recent(head, steps, end) if ours else None
-    if blocks is None:
-        blocks = await keeper.storage.transact(
-            lambda tx: _stored(tx, steps, end, head.branch.origin.step), writes=False
-        )
-    if not blocks:
-        raise StepOutOfRange(
-            f"step {steps.from_step} of run {head.run.name!r}, branch {steps.branch}, is not committed",
-            frontier=head.frontier,
-        )
+        recent = _recent(head, steps, end)
+        if recent is None:
+            blocks = await keeper.storage.transact(
+                lambda tx: _stored(tx, steps, head.branch, end), writes=False
+            )
+        else:
+            blocks = recent
     last = blocks[-1]
     schedule = None
     if last.revision != steps.revision:
-        if ours and last.revision == head.revision:
+        if steps.branch == head.run.branch and last.revision == head.revision:
             schedule = head.schedule
         else:
             schedule = await keeper.storage.transact(
@@ -199,12 +201,45 @@ def _recent(head: Head, steps: Steps, end: int) -> list[Block] | None:
     return [b for b in recent if b.table.first_step < end and b.table.end_step > steps.from_step]
 
 
-def _stored(tx: Transaction, steps: Steps, end: int, origin: int) -> list[Block]:
-    if steps.from_step <= origin:
+def _stored(tx: Transaction, steps: Steps, branch: Branch, end: int) -> list[Block]:
+    """Return the blocks that hold committed steps. Raises DataCorrupted if there is a gap."""
+    if steps.from_step <= branch.origin.step:
         run = tx.run_by_uid(steps.run_uid)
-        raise StepOutOfRange(_before_origin(run.name if run else steps.run_uid, origin, steps.from_step))
-    blocks = tx.blocks(steps.run_uid, steps.branch, steps.from_step, end - steps.from_step)
-    return [block for block in blocks if block.table.first_step < end]
+        name = run.name if run else steps.run_uid
+        raise StepOutOfRange(_before_origin(name, branch.origin.step, steps.from_step))
+    count = end - steps.from_step
+    blocks = tx.blocks(steps.run_uid, branch.branch, steps.from_step, count, end=end)
+    step = steps.from_step
+    for block in blocks:
+        if block.table.first_step > step:
+            break
+        step = block.table.end_step
+    if step < end:
+        raise DataCorrupted(
+            f"step {step} of run {steps.run_uid}, branch {branch.branch}, was committed and is missing",
+            run_uid=steps.run_uid,
+            branch=branch.branch,
+            first_step=step,
+        )
+    return blocks
+
+
+def _of_other_branch(tx: Transaction, head: Head, steps: Steps) -> tuple[list[Block], int]:
+    """Return the blocks of a branch that the run has left, and where what may be answered ends.
+
+    Raises RunFenced beyond them: whoever is on that branch has lost the run.
+    """
+    branch = tx.branch(steps.run_uid, steps.branch)
+    if branch is None:
+        raise InvalidArgument(
+            f"branch is {steps.branch}; run {head.run.name!r} is on {head.run.branch}", field="branch"
+        )
+    most = steps.from_step + min(steps.count, branch.rows_of_answer)
+    found = tx.blocks(steps.run_uid, steps.branch, steps.from_step, most - steps.from_step, end=most)
+    if not found and steps.from_step > branch.origin.step:
+        raise fenced(head.run, tx.holder(head.run.uid, head.run.fence))
+    end = min(most, found[-1].table.end_step) if found else most
+    return _stored(tx, steps, branch, end), end
 
 
 def definition_at(tx: Transaction, run_uid: str, branch: int, step: int) -> Schedule:

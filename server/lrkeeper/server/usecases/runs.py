@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from lrkeeper.errors import BranchNotFound, RunHeld, RunNotFound, StepOutOfRange
+from lrkeeper.errors import BranchNotFound, RunInUse, RunNotFound, StepOutOfRange, UnknownFence
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import EVALUATOR_VERSION
 from lrkeeper.schedules.table import Table
@@ -91,7 +91,9 @@ async def explain(keeper: Keeper, name: str, step: int, branch: int | None) -> E
         found = _branch(tx, run, branch)
         origin = found.origin
         if step == origin.step:
-            values, version, fence, revision = origin.values, EVALUATOR_VERSION, 1, found.revision
+            maker = tx.first_holder(run.uid, found.branch)
+            fence = maker.fence if maker is not None else run.fence
+            values, version, revision = origin.values, EVALUATOR_VERSION, found.revision
         else:
             blocks = tx.blocks(run.uid, found.branch, step, 1) if step > origin.step else []
             if not blocks or blocks[0].table.first_step > step:
@@ -104,16 +106,15 @@ async def explain(keeper: Keeper, name: str, step: int, branch: int | None) -> E
             values = block.table.cut(step, step + 1)
             version, fence, revision = block.evaluator_version, block.fence, block.revision
         # An edit made later cannot act at a committed step, so those below the step are those in force.
-        edits = [edit for edit in tx.edits(run.uid, found.branch) if edit.effective_step <= step]
-        ruling = in_force(edits)
-        names = _names(tx, edits, found)
+        ruling = in_force([edit for edit in tx.edits(run.uid, found.branch) if edit.effective_step <= step])
+        names = _names(tx, ruling, found)
         return Explanation(
             run=run,
             branch=found.branch,
             values=values,
             schedule=ruling[-1].schedule if ruling else found.schedule,
             revision=revision,
-            edits=edits,
+            edits=ruling,
             names=names,
             followed=_followed(ruling, found, names),
             evaluator_version=version,
@@ -126,11 +127,13 @@ async def explain(keeper: Keeper, name: str, step: int, branch: int | None) -> E
 
 
 async def finish_run(keeper: Keeper, name: str, fence: int | None) -> RunView:
-    """Mark a run finished; again: nothing. Raises RunNotFound, RunFenced."""
+    """Mark a run finished; again: nothing. Raises RunNotFound, RunFenced, UnknownFence."""
     now = keeper.now()
 
     def work(tx: Transaction) -> RunView:
         run = _named(tx, name)
+        if fence is not None and not 1 <= fence <= run.fence:
+            raise UnknownFence(f"fence {fence} is none that run {run.name!r} has given", fence=run.fence)
         if fence is not None and fence != run.fence:
             raise fenced(run, tx.holder(run.uid, run.fence))
         if run.state != "finished":
@@ -144,13 +147,13 @@ async def finish_run(keeper: Keeper, name: str, fence: int | None) -> RunView:
 
 
 async def delete_run(keeper: Keeper, name: str, *, force: bool) -> None:
-    """Leave a run's tombstone and free its name. Raises RunNotFound, RunHeld."""
+    """Leave a run's tombstone and free its name. Raises RunNotFound, RunInUse."""
     now = keeper.now()
 
     def work(tx: Transaction) -> str:
         run = _named(tx, name)
         if run.state == "active" and heard_lately(run, now) and not force:
-            raise RunHeld(
+            raise RunInUse(
                 f"run {name!r} is in use: {tx.holder(run.uid, run.fence)} was heard of "
                 f"{max(0, now - run.heard_at) // 1_000_000} s ago; end the job, or use force",
                 run=name,

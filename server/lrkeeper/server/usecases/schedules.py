@@ -133,10 +133,14 @@ async def roll_out(keeper: Keeper, revision: ScheduleRevision) -> list[Followed]
 
     A run that has it already is only reported; one that has a later revision is left alone.
     """
-    runs = await keeper.storage.transact(lambda tx: _behind(tx, revision), writes=False)
+    plans = await keeper.storage.transact(lambda tx: _plans(tx, revision), writes=False)
     followed = []
     refused = False
-    for run in runs:
+    for plan in plans:
+        run = plan.run
+        if plan.done is not None:
+            followed.append(Followed(run.name, plan.done, ""))
+            continue
         change = Change(
             run=run.name,
             run_uid=run.uid,
@@ -144,7 +148,7 @@ async def roll_out(keeper: Keeper, revision: ScheduleRevision) -> list[Followed]
             definition=revision.definition,
             schedule=revision,
             expected_revision=None,
-            at_step=None,
+            at_step=plan.at_step,
             not_after_step=None,
             author=revision.author,
             reason=revision.reason,
@@ -214,11 +218,32 @@ def _named(tx: Transaction, name: str, revision: int | None) -> ScheduleRevision
     return found
 
 
-def _behind(tx: Transaction, revision: ScheduleRevision) -> list[Run]:
-    """Return the followers that do not have a later revision than this one."""
-    found = []
+@dataclass(frozen=True)
+class _Plan:
+    """What a follower needs: nothing (`done` is where its edit acts), or an edit, from `at_step` on if given."""
+
+    run: Run
+    done: int | None
+    at_step: int | None
+
+
+def _plans(tx: Transaction, revision: ScheduleRevision) -> list[_Plan]:
+    """Return the followers that have this revision by an edit, or do not have it nor a later one."""
+    plans = []
     for run in tx.followers(revision.uid):
-        pinned = [e.schedule_revision for e in tx.edits(run.uid, run.branch) if e.schedule_revision]
-        if not pinned or pinned[-1] <= revision.revision:
-            found.append(run)
-    return found
+        edit = tx.edit_by_request(run.uid, follow_request_id(revision, run.uid))
+        if edit is not None:
+            plans.append(_Plan(run, edit.effective_step, None))
+            continue
+        branch = tx.branch(run.uid, run.branch)
+        assert branch is not None
+        edits = [e for e in tx.edits(run.uid, run.branch) if e.schedule_uid == revision.uid]
+        pinned = [e.schedule_revision or 0 for e in edits]
+        if branch.origin.schedule_uid == revision.uid:
+            pinned.append(branch.origin.schedule_revision or 0)
+        if max(pinned, default=0) >= revision.revision:
+            continue
+        # A run that an edit makes follow from a later step on takes the new revision from there.
+        begins = edits[0].effective_step if edits and branch.origin.schedule_uid != revision.uid else None
+        plans.append(_Plan(run, None, begins))
+    return plans
