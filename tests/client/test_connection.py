@@ -23,6 +23,7 @@ from tests.support.server import ServerProcess
 
 STEP_LR = DEFINITIONS["StepLR"]
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+AWAY = (UNAVAILABLE, grpc.StatusCode.CANCELLED)  # CANCELLED: the server's end cut the call short
 
 
 @pytest.fixture
@@ -99,11 +100,14 @@ def test_a_jobs_calls_have_deadlines_too(relay: Relay, kind: str) -> None:
 # What is tried again.
 
 
-def test_a_server_that_is_away_for_a_moment_is_asked_again(relay: Relay, run: str) -> None:
+@pytest.mark.parametrize("status", AWAY)
+def test_a_server_that_is_away_for_a_moment_is_asked_again(
+    relay: Relay, run: str, status: grpc.StatusCode
+) -> None:
     training = Training()
     scheduler = RemoteLR(training.optimizer, STEP_LR, run=run)
-    relay.refuse["AcquireRun"] = [UNAVAILABLE] * 3
-    relay.refuse["NextLr"] = [UNAVAILABLE] * 3
+    relay.refuse["AcquireRun"] = [status] * 3
+    relay.refuse["NextLr"] = [status] * 3
     assert training.epochs(scheduler, 3) == undisturbed("StepLR", 3)
     assert (relay.calls["AcquireRun"], relay.calls["NextLr"]) == (4, 6)
 
@@ -160,7 +164,7 @@ def test_patience_has_an_end(relay: Relay) -> None:
 
 
 @pytest.mark.parametrize(
-    "status", [code for code in grpc.StatusCode if code not in (grpc.StatusCode.OK, UNAVAILABLE)]
+    "status", [code for code in grpc.StatusCode if code not in (grpc.StatusCode.OK, *AWAY)]
 )
 def test_no_other_status_is_tried_again(relay: Relay, status: grpc.StatusCode) -> None:
     with Client(relay.address, patience=30) as client:

@@ -172,7 +172,6 @@ BAD: dict[str, tuple[Callable[[AcquireRunRequest], object], str]] = {
     "a memory of another schedule": (set_cursor('[5, [5, 1, null, 1], {"lr": [0.1, 0.2]}]'), CURSOR),
     "a cursor of another step": (set_cursor('[4, 4, {"lr": [0.1, 0.2]}]'), "origin.cursor_step"),
     "a cursor beyond the checkpoint": (lambda r: setattr(r.checkpoint, "step", 4), "origin.cursor_step"),
-    "a cursor far behind": (set_far, "origin.cursor_step"),
     "values of another step": (set_values(Table.from_rows(7, [{"lr": (0.01, 0.02)}])), "origin.values"),
     "values of one group": (set_values(Table.from_rows(6, [{"lr": (0.01,)}])), "origin.values"),
     "values of another track": (

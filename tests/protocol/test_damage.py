@@ -107,12 +107,6 @@ def test_a_block_that_has_moved_is_data_loss(damaged: Damaged) -> None:
             jobs.ask(damaged.client, damaged.place, step)
 
 
-def test_a_run_with_a_damaged_block_does_not_hide_the_others(damaged: Damaged) -> None:
-    client, healthy = damaged.client, jobs.begun(damaged.client)
-    damaged.harm(CHANGES["the last byte"], 11)
-    assert healthy.run in [run.name for run in client.list_runs()]
-
-
 def test_a_run_whose_last_block_is_damaged_can_be_ended(damaged: Damaged) -> None:
     damaged.harm(CHANGES["the last byte"], 11)
     damaged.client.delete_run(damaged.place.run, force=True)

@@ -238,7 +238,9 @@ def _carried_origin(start: Start, carried: Carried) -> Origin:
     base = base_row(start.groups)
     try:
         cursor = Cursor.from_json(carried.cursor, base)
-        extend(carried.schedule, base, cursor, 1)
+        _, _, failure = extend(carried.schedule, base, cursor, 1)
+        if failure is not None and failure.type in ("TypeError", "ValueError", "IndexError"):
+            raise ValueError(failure.message)
     except Exception as error:  # a cursor is opaque to who carries it: whatever it breaks, it is no cursor
         raise InvalidArgument(
             "origin.cursor is not one of this schedule and these param groups", field="origin.cursor"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lrkeeper.errors import (
+    BranchNotFound,
     DataCorrupted,
     InvalidArgument,
     RunFinished,
@@ -231,8 +232,9 @@ def _of_other_branch(tx: Transaction, head: Head, steps: Steps) -> tuple[list[Bl
     """
     branch = tx.branch(steps.run_uid, steps.branch)
     if branch is None:
-        raise InvalidArgument(
-            f"branch is {steps.branch}; run {head.run.name!r} is on {head.run.branch}", field="branch"
+        raise BranchNotFound(
+            f"run {head.run.name!r} has no branch {steps.branch}; it is on branch {head.run.branch}",
+            branch=head.run.branch,
         )
     most = steps.from_step + min(steps.count, branch.rows_of_answer)
     found = tx.blocks(steps.run_uid, steps.branch, steps.from_step, most - steps.from_step, end=most)

@@ -93,7 +93,7 @@ async def explain(keeper: Keeper, name: str, step: int, branch: int | None) -> E
         if step == origin.step:
             maker = tx.first_holder(run.uid, found.branch)
             fence = maker.fence if maker is not None else run.fence
-            values, version, revision = origin.values, EVALUATOR_VERSION, found.revision
+            values, version = origin.values, EVALUATOR_VERSION
         else:
             blocks = tx.blocks(run.uid, found.branch, step, 1) if step > origin.step else []
             if not blocks or blocks[0].table.first_step > step:
@@ -104,7 +104,7 @@ async def explain(keeper: Keeper, name: str, step: int, branch: int | None) -> E
                 )
             (block,) = blocks
             values = block.table.cut(step, step + 1)
-            version, fence, revision = block.evaluator_version, block.fence, block.revision
+            version, fence = block.evaluator_version, block.fence
         # An edit made later cannot act at a committed step, so those below the step are those in force.
         ruling = in_force([edit for edit in tx.edits(run.uid, found.branch) if edit.effective_step <= step])
         names = _names(tx, ruling, found)
@@ -113,7 +113,7 @@ async def explain(keeper: Keeper, name: str, step: int, branch: int | None) -> E
             branch=found.branch,
             values=values,
             schedule=ruling[-1].schedule if ruling else found.schedule,
-            revision=revision,
+            revision=ruling[-1].revision if ruling else found.revision,
             edits=ruling,
             names=names,
             followed=_followed(ruling, found, names),
