@@ -143,11 +143,6 @@ def set_values(table: Table) -> Callable[[AcquireRunRequest], object]:
     return lambda request: request.origin.values.CopyFrom(table.to_message())
 
 
-def set_far(request: AcquireRunRequest) -> None:
-    request.checkpoint.step = 200_000
-    request.origin.values.CopyFrom(Table.from_rows(200_000, [{"lr": (0.01, 0.02)}]).to_message())
-
-
 CURSOR = "origin.cursor"
 BAD: dict[str, tuple[Callable[[AcquireRunRequest], object], str]] = {
     "no definition": (lambda r: r.origin.ClearField("schedule"), "origin.schedule"),

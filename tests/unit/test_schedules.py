@@ -60,7 +60,7 @@ def test_a_builder_refuses(build: Any, arguments: dict[str, Any], error: type[Ex
 
 
 def test_then_refuses_a_step_that_does_not_increase() -> None:
-    with pytest.raises(ValueError, match=r"stages\[2\].at is 20; it must be a whole number above 20"):
+    with pytest.raises(ValueError, match=r"stages\[2\].at is 20, after 20"):
         S.StepLR(5).then(S.StepLR(3), at=20).then(S.StepLR(2), at=20)
 
 

@@ -52,9 +52,7 @@ class Sequence(Schedule):
             checks.number("Sequence", where, stage.at, wanted)
             assert stage.at is not None
             if stage.at != int(stage.at) or stage.at <= before:
-                raise ValueError(
-                    f"Sequence: {where} is {stage.at!r}; it must be {wanted}: starts must increase"
-                )
+                raise ValueError(f"Sequence: {where} is {stage.at!r}, after {before}; starts must increase")
             before = stage.at
 
     # Memory: the step, the stage in force, its base lrs (none: the run's), its own memory.
