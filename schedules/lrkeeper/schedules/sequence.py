@@ -52,7 +52,9 @@ class Sequence(Schedule):
             checks.number("Sequence", where, stage.at, wanted)
             assert stage.at is not None
             if stage.at != int(stage.at) or stage.at <= before:
-                raise ValueError(f"Sequence: {where} is {stage.at!r}, after {before}; starts must increase")
+                raise ValueError(
+                    f"Sequence: {where} is {stage.at!r}, after {before}; it must be a whole number, and starts must increase"
+                )
             before = stage.at
 
     # Memory: the step, the stage in force, its base lrs (none: the run's), its own memory.
