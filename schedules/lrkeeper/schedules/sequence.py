@@ -53,7 +53,8 @@ class Sequence(Schedule):
             assert stage.at is not None
             if stage.at != int(stage.at) or stage.at <= before:
                 raise ValueError(
-                    f"Sequence: {where} is {stage.at!r}, after {before}; it must be a whole number, and starts must increase"
+                    f"Sequence: {where} is {stage.at!r}, after {before}; "
+                    "it must be a whole number, and starts must increase"
                 )
             before = stage.at
 
