@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,19 +12,11 @@ import pytest
 from lrkeeper import Client, RemoteLR, lr_scheduler, views
 from lrkeeper.errors import BadAnswer, LrkeeperError, Stalled
 from lrkeeper.v1 import run_service_pb2
-from tests.client.relay import Relay, relay_to, sign
+from tests.client.relay import Relay, sign
 from tests.client.training import DEFINITIONS, Training, undisturbed
-from tests.support.server import ServerProcess
 
 Answer = run_service_pb2.NextLrResponse
 LRS = (0.1, 0.02)
-
-
-@pytest.fixture
-def relay(server: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[Relay]:
-    with relay_to(server.address) as relay:
-        monkeypatch.setenv("LRKEEPER_SERVER", relay.address)
-        yield relay
 
 
 def doubles(*values: float) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 
 from lrkeeper import Client, views
 from lrkeeper import schedules as S
-from lrkeeper.errors import RunHeld, RunNotFound, ScheduleInUse, StaleRevision
+from lrkeeper.errors import RunInUse, RunNotFound, ScheduleInUse, StaleRevision
 from tests.support.databases import Fresh
 from tests.support.server import ServerProcess
 
@@ -143,7 +143,7 @@ def test_runs_are_listed_page_by_page_by_their_labels(client: Client) -> None:
 def test_a_deleted_run_is_gone_and_its_name_free(client: Client) -> None:
     run = new_name()
     first = acquire(client, run, S.StepLR(step_size=2))
-    with pytest.raises(RunHeld):
+    with pytest.raises(RunInUse):
         client.delete_run(run)
     client.delete_run(run, force=True)
 

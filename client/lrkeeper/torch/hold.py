@@ -71,6 +71,7 @@ class Hold:
 
     def wake(self, scheduler: Any) -> list[Any]:
         """Open the run and write the row of this place, whatever was restored in which order."""
+        self._check_groups(scheduler)
         self.position.open(self._definition(scheduler), self._groups)
         self._note_local_change(scheduler)
         self._awake = True
@@ -86,15 +87,10 @@ class Hold:
 
     def take(self, scheduler: Any) -> Ticket:
         """Move to the next step, and return the place before: nothing has moved if this raises."""
+        self._check_groups(scheduler)
         self.position.open(self._definition(scheduler), self._groups)
         before = self.position.ticket
         assert before is not None
-        present = len(scheduler.optimizer.param_groups)
-        if present != len(before.groups):
-            raise errors.GroupsDiffer(
-                f"the optimizer has {present} param groups; run {before.place.run!r} has {len(before.groups)}: "
-                "groups that are added or taken away in training are not kept yet"
-            )
         self._stop_listening()
         self._note_local_change(scheduler)
         self.position.ticket = self.position.next()
@@ -150,6 +146,16 @@ class Hold:
         if self._hook is not None:
             self._hook.remove()
             self._hook = None
+
+    def _check_groups(self, scheduler: Any) -> None:
+        ticket = self.position.ticket
+        present, kept = len(scheduler.optimizer.param_groups), len(ticket.groups if ticket else self._groups)
+        if present != kept:
+            run = f"run {ticket.place.run!r}" if ticket else "the run"
+            raise errors.GroupsDiffer(
+                f"the optimizer has {present} param groups; {run} has {kept}: "
+                "groups that are added or taken away in training are not kept yet"
+            )
 
     def _note_local_change(self, scheduler: Any) -> None:
         """Warn where another hand has written the optimizer's lr since this one did."""

@@ -216,7 +216,9 @@ class Position:
             return
         if before.place.created and before.step == before.place.resume_step:
             with suppress(errors.RunNotFound):  # another rank has dropped it
-                runs.delete_run(before.place.run, force=True)
+                found = runs.get_run(before.place.run)
+                if found.uid == before.place.run_uid and found.frontier == found.origin_step + 1:
+                    runs.delete_run(before.place.run, force=True)
 
     def _window(self, ticket: Ticket, step: int) -> views.Window:
         """Return one step's row.

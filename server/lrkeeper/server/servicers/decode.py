@@ -209,6 +209,10 @@ def _group(message: run_pb2.ParamGroup, path: str) -> ParamGroup:
     for i, track in enumerate(message.tracks):
         where = f"{path}.tracks[{i}]"
         names.check_name(f"{where}.track", track.track)
+        if track.track in initial:
+            raise InvalidArgument(
+                f"{where}.track is {track.track!r}, which stands twice", field=f"{where}.track"
+            )
         if not track.HasField("initial"):
             raise InvalidArgument(f"{where}.initial is missing", field=f"{where}.initial")
         now = track.current if track.HasField("current") else track.initial

@@ -75,6 +75,9 @@ async def acquire_run(
     def work(tx: Transaction) -> Acquired:
         brought = _with_stored(tx, start, schedule_name)
         run = _find(tx, brought, carried)
+        if run is not None and brought.checkpoint is not None and brought.checkpoint.run_uid != run.uid:
+            # The run that this very checkpoint made here before.
+            brought = replace(brought, checkpoint=Checkpoint(run.uid, run.branch, brought.checkpoint.step))
         if run is None:
             return _create(tx, brought, carried, now)
         return _take(tx, brought, run, now)
@@ -115,7 +118,13 @@ def _find(tx: Transaction, start: Start, carried: Carried | None) -> Run | None:
             run=start.run,
             run_uid=start.checkpoint.run_uid,
         )
-    if tx.run_by_name(start.run) is not None:
+    other = tx.run_by_name(start.run)
+    if other is not None:
+        branch = tx.branch(other.uid, other.branch)
+        assert branch is not None
+        origin = branch.origin
+        if origin.step == start.checkpoint.step and origin.values.data == carried.values.data:
+            return other  # made here from this checkpoint before
         raise RunExists(
             f"the server has another run {start.run!r} than the checkpoint's; give the job another run name",
             run=start.run,
