@@ -71,7 +71,8 @@ def test_an_update_cut_short_by_a_kill_reaches_each_follower_once(
         return {follower.run: follower.effective_step for follower in followers}
 
     for number, death in enumerate(deaths):
-        command = altered_server.command(f"update-dies-at={death}")
+        done = deaths[number - 1] if number else 0
+        command = altered_server.command(f"update-dies-at={death - done}")
         dying = ServerProcess(database, log=log, command=command)
         try:
             if number == 0:
