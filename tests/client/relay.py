@@ -24,7 +24,7 @@ class Relay(grpc.GenericRpcHandler):
     """Passes every call on to the server at an address, unless told otherwise."""
 
     def __init__(self, upstream: str) -> None:
-        self._channel = grpc.insecure_channel(upstream)
+        self._channel = grpc.insecure_channel(upstream, [("grpc.max_receive_message_length", 64 << 20)])
         self.address = ""
         self.calls: Counter[str] = Counter()
         """How often each method was called."""
