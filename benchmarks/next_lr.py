@@ -28,7 +28,7 @@ import grpc
 from lrkeeper import messages, views
 from lrkeeper.schedules import StepLR
 from lrkeeper.server import logs
-from lrkeeper.server.app import Server
+from lrkeeper.server.app import Server, settle_garbage
 from lrkeeper.server.storage.engine import make_engine, parse_url, prepare_schema
 from lrkeeper.server.storage.sql import SqlStorage
 from lrkeeper.v1 import run_service_pb2 as pb
@@ -58,6 +58,7 @@ def serve(database: Path, ready: Connection) -> None:
     engine = make_engine(parse_url(f"sqlite:///{database}"))
     prepare_schema(engine)
     storage = SqlStorage(engine)
+    settle_garbage()
 
     async def run() -> None:
         response: list[pb.NextLrResponse] = []
@@ -174,8 +175,8 @@ def main() -> None:
     """Run the benchmark and print its figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--callers", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=10, help="pairs of rounds")
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of a round")
+    parser.add_argument("--rounds", type=int, default=20, help="pairs of rounds")
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of a round")
     parser.add_argument(
         "--folder", type=Path, help="where the database lies: a real disk (default: a temporary folder)"
     )

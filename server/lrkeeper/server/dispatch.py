@@ -38,10 +38,12 @@ class Calls:
         self._stopping = False
         self._none_left = asyncio.Event()
 
-    def __enter__(self) -> None:
+    def begin(self) -> None:
+        """Count a call."""
         self._under_way += 1
 
-    def __exit__(self, *_: object) -> None:
+    def end(self) -> None:
+        """Count a call as answered."""
         self._under_way -= 1
         if self._stopping and not self._under_way:
             self._none_left.set()
@@ -94,13 +96,12 @@ def _parser(method: MethodDescriptor) -> Callable[[bytes], Message | None]:
 def _door(
     method: MethodDescriptor, call: Method, calls: Calls, requests: RequestLog
 ) -> Callable[[Any, Any], Awaitable[Message]]:
-    async def enter(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
-        with calls:
-            return await answer(request, context)
+    name = method.name
 
-    async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
+    async def enter(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
         started = time.perf_counter()
         status = "OK"
+        calls.begin()
         try:
             calls.check_open()
             if request is None:
@@ -115,10 +116,11 @@ def _door(
         except Exception:
             status = "INTERNAL"
             fault = secrets.token_hex(8)
-            _log.exception("fault", id=fault, method=method.name)
+            _log.exception("fault", id=fault, method=name)
             await _abort(context, Internal(f"internal error id={fault}", id=fault))
         finally:
-            requests.write(method.name, status, _shown(request), time.perf_counter() - started)
+            calls.end()
+            requests.write(name, status, _shown(request), time.perf_counter() - started)
         raise AssertionError("abort raises")
 
     return enter

@@ -62,16 +62,21 @@ class GroupCommit:
         self._thread = Thread(target=self._work, name="lrkeeper-database", daemon=True)
         self._thread.start()
 
-    async def submit(self, **request: Any) -> Any:
-        """Return a request's result once its batch is committed; raise its error."""
+    def submit(
+        self,
+        advance: Advance | None = None,
+        work: Callable[[Transaction], Any] | None = None,
+        writes: bool = True,
+    ) -> asyncio.Future[Any]:
+        """Return what will be a request's result, or its error, once its batch is committed."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._loop, self._waiting, self._lingering = loop, [], None
-        item = Item(loop.create_future(), **request)
-        self._waiting.append(item)
+        future = loop.create_future()
+        self._waiting.append(Item(future, advance, work, writes))
         if not self._busy:
             self._gather(loop)
-        return await item.future
+        return future
 
     def close(self) -> None:
         """Run what was submitted, and end the thread."""

@@ -45,7 +45,7 @@ class SqlStorage(Storage):
         self._group = GroupCommit(self._run)
 
     async def advance(self, advance: Advance) -> bool:
-        stored: bool = await self._group.submit(advance=advance)
+        stored: bool = await self._group.submit(advance)
         return stored
 
     async def transact(self, work: Callable[[Transaction], T], *, writes: bool = True) -> T:
