@@ -61,6 +61,15 @@ def test_a_second_server_on_the_file_refuses_to_start(tmp_path: Path) -> None:
             client.get_server()
 
 
+def test_a_second_server_on_the_file_by_another_name_refuses_to_start(tmp_path: Path) -> None:
+    database, link = tmp_path / "runs.sqlite3", tmp_path / "link.sqlite3"
+    link.symlink_to(database)
+    with serving(tmp_path, "--listen", ANY_PORT, "--database-url", url(database)):
+        second = refusal("--listen", ANY_PORT, "--database-url", url(link))
+        assert second.returncode == 1
+        assert second.stderr.startswith(f"Error: another lrkeeper server has {link} open")
+
+
 def test_the_file_is_free_again_once_its_server_was_killed(tmp_path: Path) -> None:
     database = tmp_path / "runs.sqlite3"
     with serving(tmp_path, "--listen", ANY_PORT, "--database-url", url(database)) as server:
@@ -78,6 +87,29 @@ def test_a_second_server_on_the_port_refuses_to_start(tmp_path: Path) -> None:
         assert line == f"Error: cannot listen on {server.address}: is another process using it?"
         with Client(server.address) as client:
             client.get_server()
+
+
+def test_a_second_server_on_a_unix_socket_refuses_to_start(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        listen = f"unix:{folder}/lrkeeper"
+        with serving(tmp_path, "--listen", listen, "--database-url", url(tmp_path / "first")) as server:
+            second = refusal("--listen", listen, "--database-url", url(tmp_path / "second"))
+            assert second.returncode == 1
+            assert f"Error: cannot listen on {listen}: another process serves there" in second.stderr
+            with Client(listen) as client:
+                client.get_server()
+            server.process.kill()
+            server.process.wait()
+        with serving(tmp_path, "--listen", listen, "--database-url", url(tmp_path / "first")):
+            pass  # the socket that a killed server left is no hindrance
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:", "127.0.0.1", "nowhere"])
+def test_an_address_without_a_port_is_refused(listen: str, tmp_path: Path) -> None:
+    done = refusal("--listen", listen, "--database-url", url(tmp_path / "runs"))
+    assert done.returncode == 2
+    assert f"--listen is '{listen}'; it must be HOST:PORT, the port from 0 to 65535" in done.stderr
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "some-host:0", ":0"])

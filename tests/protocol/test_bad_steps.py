@@ -38,6 +38,7 @@ INVALID = {
     "less than no step": ({"count": -1}, "count", "-1"),
     "rank -1": ({"rank": -1}, "rank", "-1"),
     "a rank beyond any world": ({"rank": 2**31 - 1}, "rank", str(2**31 - 1)),
+    "a rank beyond the start's world": ({"rank": 1}, "rank", "0 to 0"),
     "a step applied before any": ({"applied_step": -1}, "applied_step", "-1"),
     "a step applied that is asked for later": ({"applied_step": 5}, "applied_step", "5"),
 }

@@ -43,8 +43,12 @@ def serve(listen: str, database_url: str | None, insecure: bool) -> None:
         from lrkeeper.server import app, logs
         from lrkeeper.server.storage.engine import CannotOpen
 
-    if not listen.startswith("unix:") and not listen.rpartition(":")[2].isdigit():
-        raise click.UsageError(f"--listen is {listen!r}; it must be HOST:PORT or unix:PATH")
+    if not listen.startswith("unix:"):
+        port = listen.rpartition(":")[2]
+        if not port.isdecimal() or int(port) > 65_535:
+            raise click.UsageError(
+                f"--listen is {listen!r}; it must be HOST:PORT, the port from 0 to 65535, or unix:PATH"
+            )
     if not app.is_loopback(listen) and not insecure:
         raise click.UsageError(
             f"{listen} can be reached from other machines, and this version has neither TLS nor tokens: "

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import signal
+import socket
 import sys
 from collections.abc import Callable, Sequence
 
@@ -67,6 +69,8 @@ class Server:
 
     async def start(self, listen: str) -> str:
         """Serve on an address (port 0: any free one) and return it. Raises CannotListen."""
+        if listen.startswith("unix:") and _is_served(listen.removeprefix("unix:")):
+            raise CannotListen(f"cannot listen on {listen}: another process serves there")
         try:
             port = self._grpc.add_insecure_port(listen)
         except RuntimeError as error:
@@ -96,6 +100,27 @@ def is_loopback(listen: str) -> bool:
         return host == "localhost"
 
 
+def _is_served(path: str) -> bool:
+    """Return whether a process accepts connections on a socket's path. gRPC would take the path from it."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+        return True
+
+
+def settle_garbage() -> None:
+    """Have Python's garbage collector look less often, and not at what is there for good.
+
+    A request makes hundreds of objects that end with it, without cycles: looking through all of the
+    server's objects for each few hundred of them took 8 % of its time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+
+
 def serve(listen: str, database_url: str, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; `announce` is called with the address once it serves.
 
@@ -107,6 +132,7 @@ def serve(listen: str, database_url: str, announce: Callable[[str], None]) -> No
         engine = make_engine(url)
         prepare_schema(engine)
         storage = SqlStorage(engine)
+        settle_garbage()
         try:
             asyncio.run(_serve(storage, listen, announce))
         finally:

@@ -27,6 +27,8 @@ class Head(NamedTuple):
     cursor_text: str
     pending: tuple[Edit, ...]
     """Edits at or above the frontier, in order of their steps."""
+    world_size: int
+    """How many ranks the start has that holds the run."""
     recent: tuple[Block, ...] = ()
 
     @property
@@ -49,8 +51,8 @@ def in_force(edits: list[Edit]) -> list[Edit]:
     return ruling
 
 
-def head_of(run: Run, branch: Branch, edits: list[Edit]) -> Head:
-    """Return the head of a run as it is stored; `edits` are its branch's."""
+def head_of(run: Run, branch: Branch, edits: list[Edit], world_size: int = 1) -> Head:
+    """Return the head of a run as it is stored; `edits` are its branch's, `world_size` its holder's."""
     schedule, revision = branch.schedule, branch.revision
     ruling = in_force(edits)
     for edit in ruling:
@@ -67,6 +69,7 @@ def head_of(run: Run, branch: Branch, edits: list[Edit]) -> Head:
         cursor=Cursor.from_json(run.cursor, branch.base),
         cursor_text=run.cursor,
         pending=tuple(edit for edit in ruling if edit.effective_step >= run.frontier),
+        world_size=world_size,
     )
 
 
@@ -93,15 +96,20 @@ def advanced(head: Head, target: int, now: int) -> tuple[Head, tuple[Block, ...]
             blocks.append(Block(run.uid, run.branch, table, revision, run.fence, text, EVALUATOR_VERSION))
             frontier = table.end_step
             text = cursor.to_json()
-    after = head._replace(
-        frontier=frontier,
-        heard_at=now,
-        heard_every=max(0, now - head.heard_at),
-        schedule=schedule,
-        revision=revision,
-        cursor=cursor,
-        cursor_text=text,
-        pending=pending,
-        recent=(*head.recent, *blocks)[-_RECENT:],
+    every = max(0, now - head.heard_at)
+    recent = (*head.recent, *blocks)[-_RECENT:]
+    after = Head(
+        run,
+        head.branch,
+        frontier,
+        now,
+        every,
+        schedule,
+        revision,
+        cursor,
+        text,
+        pending,
+        head.world_size,
+        recent,
     )
     return after, tuple(blocks), failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def lock(url: URL) -> FileLock | None:
     """Take a SQLite file for this process; one server has it. Raises CannotOpen."""
     if url.get_backend_name() != "sqlite":
         return None
-    path = Path(f"{url.database}.lock")
+    path = Path(f"{os.path.realpath(str(url.database))}.lock")  # the same by whatever name the file goes
     taken = FileLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -78,4 +78,6 @@ def load_head(tx: Transaction, run_uid: str) -> Head:
         raise RunNotFound(f"there is no run with the uid {run_uid!r}", run_uid=run_uid)
     branch = tx.branch(run.uid, run.branch)
     assert branch is not None
-    return head_of(run, branch, tx.edits(run.uid, run.branch))
+    holder = tx.holder(run.uid, run.fence)
+    assert holder is not None
+    return head_of(run, branch, tx.edits(run.uid, run.branch), holder.world_size)

@@ -72,11 +72,11 @@ async def next_lr(keeper: Keeper, steps: Steps) -> Answer:
     lane = keeper.lane(steps.run_uid)
     failure = None
     head = lane.head
-    if head is not None and steps.fence == head.run.fence:
-        lane.hear(steps.fence, steps.rank, steps.applied_step, keeper.now())
     if head is None or not _covered(head, steps):
         async with lane.lock:
             head, failure = await _move(keeper, lane, steps)
+    elif steps.fence == head.run.fence:
+        lane.hear(steps.fence, steps.rank, steps.applied_step, keeper.now())
     return await _answer(keeper, head, steps, failure)
 
 
@@ -105,11 +105,15 @@ def _covered(head: Head, steps: Steps) -> bool:
 async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure | None]:
     """Return the run's head with the steps below its frontier, as far as one request may move it."""
     for _ in range(_TRIES):
-        head = await keeper.head(steps.run_uid, lane)
-        if _covered(head, steps):
-            return head, None
-        await _check_may_move(keeper, head, lane, steps)
+        head = lane.head or await keeper.head(steps.run_uid, lane)
         now = keeper.now()
+        if _covered(head, steps):
+            if steps.fence == head.run.fence:
+                lane.hear(steps.fence, steps.rank, steps.applied_step, now)
+            return head, None
+        if steps.fence != head.run.fence:
+            head = await _check_fence(keeper, head, lane, steps)
+        _check_may_move(head, steps)
         lowest = lane.hear(steps.fence, steps.rank, steps.applied_step, now)
         most = head.most
         target = new_frontier(head.frontier, steps.from_step, min(steps.count, most), lowest, most)
@@ -135,7 +139,8 @@ async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure
     raise StorageUnavailable("the run is changing too often; the request may be repeated")
 
 
-async def _check_may_move(keeper: Keeper, head: Head, lane: Lane, steps: Steps) -> None:
+async def _check_fence(keeper: Keeper, head: Head, lane: Lane, steps: Steps) -> Head:
+    """Return the run's head where a newer fence than the one in memory is the run's."""
     run = head.run
     if steps.fence > run.fence:  # taken through another server
         head = lane.head = await keeper.storage.transact(
@@ -147,6 +152,17 @@ async def _check_may_move(keeper: Keeper, head: Head, lane: Lane, steps: Steps) 
     if steps.fence < run.fence:
         holder = await keeper.storage.transact(lambda tx: tx.holder(run.uid, run.fence), writes=False)
         raise fenced(run, holder)
+    return head
+
+
+def _check_may_move(head: Head, steps: Steps) -> None:
+    run = head.run
+    if steps.rank >= head.world_size:
+        raise InvalidArgument(
+            f"rank is {steps.rank}; the start that holds run {run.name!r} has the ranks 0 to "
+            f"{head.world_size - 1}",
+            field="rank",
+        )
     if run.state == "finished":
         raise RunFinished(f"run {run.name!r} is finished and takes no more steps", run=run.name)
     if steps.from_step <= head.branch.origin.step:
