@@ -24,6 +24,15 @@ from torch.optim.lr_scheduler import LRScheduler
 __all__ = ["LRScheduler", "MultiStepLR", "SequentialLR", "StepLR"]
 
 
+def __getattr__(name: str) -> Any:
+    if name in _torch.__all__:
+        raise AttributeError(
+            f"lrkeeper does not keep torch's {name} yet; it keeps StepLR, MultiStepLR and SequentialLR, and "
+            f"torch.optim.lr_scheduler.{name} is there as ever"
+        )
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 class StepLR(Kept, _torch.StepLR):  # noqa: D101 - torch's
     __doc__ = _torch.StepLR.__doc__
 

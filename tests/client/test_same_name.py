@@ -134,6 +134,18 @@ def test_a_start_that_begins_again_says_so_and_which_edits_are_in_force(
     assert "edits in force: revision 2 from step 4 (ada@lab: too slow)" in said
 
 
+def test_an_edit_that_a_later_one_has_superseded_is_not_said_to_be_in_force(
+    client: Client, server: ServerProcess, run: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    another_start(server, run, 3)
+    client.edit_run(run, OTHER, expected_revision=1, reason="much later", at_step=100)
+    client.edit_run(run, OTHER, expected_revision=2, reason="sooner", at_step=50, author="ada@lab")
+    with caplog.at_level("WARNING", logger="lrkeeper"):
+        started(run, 1, on_existing="takeover")
+    (said,) = caplog.messages
+    assert said.endswith("edits in force: revision 3 from step 50 (ada@lab: sooner)")
+
+
 def test_new_branch_begins_a_finished_run_anew_with_what_the_job_brings(
     client: Client, server: ServerProcess, run: str
 ) -> None:

@@ -225,3 +225,12 @@ def test_a_trainer_of_transformers_kind_takes_it(server: ServerProcess, kind: st
     # DeepSpeed calls what is callable instead of using it, and skips what is falsy.
     assert not callable(scheduler)
     assert bool(scheduler)
+
+
+def test_a_class_that_is_not_kept_yet_says_so() -> None:
+    with pytest.raises(
+        AttributeError, match="does not keep torch's OneCycleLR yet; it keeps StepLR, MultiStepLR"
+    ):
+        _ = lr_scheduler.OneCycleLR
+    with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
+        _ = lr_scheduler.Nothing

@@ -92,6 +92,13 @@ def decide(start: Start, known: Known, now: int) -> Grant:
     if known.same is not None:
         if known.same.fence != run.fence:
             raise fenced(run, known.holder)
+        if start.world_size != known.same.world_size:
+            raise RankDiffers(
+                f"rank {start.rank} says that the world size is {start.world_size}, and the first rank of "
+                f"incarnation {start.incarnation} that it is {known.same.world_size}; a start in another world "
+                "has an incarnation of its own",
+                run=run.name,
+            )
         _check_definition(start, known.branch)
         step = _resume_step(start, known)
         if start.world_size > 1 and step != known.same.resume_step:

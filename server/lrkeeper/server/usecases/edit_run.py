@@ -115,6 +115,8 @@ async def edit_run(keeper: Keeper, change: Change, *, validate_only: bool = Fals
         if isinstance(found, Edit):
             return found
         run = found.run
+        if run.branch != head.run.branch:  # what was evaluated is of other groups and other steps
+            raise StorageUnavailable(f"run {run.name!r} has just begun a new branch; try again")
         step = _effective_step(run, change)
         if step - 1 > cursor.step + _CLOSE:
             raise StorageUnavailable("the run moves too fast to be edited just now; try again")

@@ -8,6 +8,7 @@ from lrkeeper.errors import (
     BranchNotFound,
     DataCorrupted,
     InvalidArgument,
+    RunFenced,
     RunFinished,
     StepOutOfRange,
     StorageUnavailable,
@@ -72,10 +73,11 @@ async def next_lr(keeper: Keeper, steps: Steps) -> Answer:
     lane = keeper.lane(steps.run_uid)
     failure = None
     head = lane.head
-    if head is None or not _covered(head, steps):
+    if head is None or steps.fence > head.run.fence or not _covered(head, steps):
         async with lane.lock:
             head, failure = await _move(keeper, lane, steps)
     elif steps.fence == head.run.fence:
+        _check_rank(head, steps)
         lane.hear(steps.fence, steps.rank, steps.applied_step, keeper.now())
     return await _answer(keeper, head, steps, failure)
 
@@ -106,15 +108,20 @@ async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure
     """Return the run's head with the steps below its frontier, as far as one request may move it."""
     for _ in range(_TRIES):
         head = lane.head or await keeper.head(steps.run_uid, lane)
+        if steps.fence > head.run.fence:  # taken through another server
+            head = lane.head = await keeper.storage.transact(
+                lambda tx: load_head(tx, steps.run_uid), writes=False
+            )
         now = keeper.now()
+        lowest = steps.applied_step
+        if steps.fence == head.run.fence:
+            _check_rank(head, steps)
+            lowest = lane.hear(steps.fence, steps.rank, steps.applied_step, now)
         if _covered(head, steps):
-            if steps.fence == head.run.fence:
-                lane.hear(steps.fence, steps.rank, steps.applied_step, now)
             return head, None
         if steps.fence != head.run.fence:
-            head = await _check_fence(keeper, head, lane, steps)
+            raise await _refusal(keeper, head, steps)
         _check_may_move(head, steps)
-        lowest = lane.hear(steps.fence, steps.rank, steps.applied_step, now)
         most = head.most
         target = new_frontier(head.frontier, steps.from_step, min(steps.count, most), lowest, most)
         after, blocks, failure = advanced(head, target, now)
@@ -139,30 +146,27 @@ async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure
     raise StorageUnavailable("the run is changing too often; the request may be repeated")
 
 
-async def _check_fence(keeper: Keeper, head: Head, lane: Lane, steps: Steps) -> Head:
-    """Return the run's head where a newer fence than the one in memory is the run's."""
+async def _refusal(keeper: Keeper, head: Head, steps: Steps) -> RunFenced | UnknownFence:
+    """Return why a fence that is not the run's moves nothing."""
     run = head.run
-    if steps.fence > run.fence:  # taken through another server
-        head = lane.head = await keeper.storage.transact(
-            lambda tx: load_head(tx, steps.run_uid), writes=False
+    if 1 <= steps.fence < run.fence:
+        return fenced(
+            run, await keeper.storage.transact(lambda tx: tx.holder(run.uid, run.fence), writes=False)
         )
-        run = head.run
-    if steps.fence > run.fence or steps.fence < 1:
-        raise UnknownFence(f"fence {steps.fence} is none that run {run.name!r} has given", fence=run.fence)
-    if steps.fence < run.fence:
-        holder = await keeper.storage.transact(lambda tx: tx.holder(run.uid, run.fence), writes=False)
-        raise fenced(run, holder)
-    return head
+    return UnknownFence(f"fence {steps.fence} is none that run {run.name!r} has given", fence=run.fence)
+
+
+def _check_rank(head: Head, steps: Steps) -> None:
+    if steps.rank >= head.world_size:
+        raise InvalidArgument(
+            f"rank is {steps.rank}; the start that holds run {head.run.name!r} has the ranks 0 to "
+            f"{head.world_size - 1}",
+            field="rank",
+        )
 
 
 def _check_may_move(head: Head, steps: Steps) -> None:
     run = head.run
-    if steps.rank >= head.world_size:
-        raise InvalidArgument(
-            f"rank is {steps.rank}; the start that holds run {run.name!r} has the ranks 0 to "
-            f"{head.world_size - 1}",
-            field="rank",
-        )
     if run.state == "finished":
         raise RunFinished(f"run {run.name!r} is finished and takes no more steps", run=run.name)
     if steps.from_step <= head.branch.origin.step:

@@ -1,0 +1,137 @@
+"""Use cases of two servers on one database: what one has in memory may be behind what the other has done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from lrkeeper.errors import InvalidArgument, RankDiffers, RunFenced, StorageUnavailable
+from lrkeeper.schedules import StepLR, codec
+from lrkeeper.server.runs.acquire import Start
+from lrkeeper.server.runs.records import ParamGroup
+from lrkeeper.server.storage.sql import SqlStorage
+from lrkeeper.server.usecases import edit_run as editing
+from lrkeeper.server.usecases.acquire_run import Acquired, acquire_run
+from lrkeeper.server.usecases.keeper import Keeper
+from lrkeeper.server.usecases.next_lr import Answer, Steps, next_lr
+
+HOUR_US = 3_600_000_000
+
+START = Start(
+    run="run",
+    incarnation="first",
+    attempt=None,
+    rank=0,
+    world_size=1,
+    groups=(ParamGroup(None, "float64", {"lr": 0.1}, {"lr": 0.1}),),
+    definition=codec.to_json(StepLR(100, 0.5)),
+    schedule_uid=None,
+    schedule_revision=None,
+    checkpoint=None,
+    on_existing="resume",
+    unit="step",
+    labels={},
+    holder_labels={},
+)
+
+
+class Late(Keeper):
+    """A server whose clock is an hour ahead: whoever was heard of is silent to it."""
+
+    def now(self) -> int:
+        return super().now() + HOUR_US
+
+
+def take(keeper: Keeper, **changes: object) -> Awaitable[Acquired]:
+    return acquire_run(keeper, replace(START, **changes), None, None)  # type: ignore[arg-type]
+
+
+def ask(keeper: Keeper, place: Acquired, step: int, count: int = 4, **changes: int) -> Awaitable[Answer]:
+    steps = Steps(
+        run_uid=place.run.uid,
+        store_epoch=keeper.storage.epoch,
+        fence=place.fence,
+        branch=place.branch,
+        rank=0,
+        from_step=step,
+        count=count,
+        applied_step=step - 1,
+        revision=0,
+    )
+    return next_lr(keeper, steps._replace(**changes))  # type: ignore[arg-type]  # no text is changed
+
+
+def test_the_holder_of_a_branch_that_another_server_began_is_not_fenced(storage: SqlStorage) -> None:
+    async def main() -> tuple[Answer, RunFenced | None]:
+        ours, theirs = Keeper(storage), Late(storage)
+        old = await take(ours)
+        await ask(ours, old, 1)
+        new = await take(theirs, incarnation="second", on_existing="new_branch")
+        answer = await ask(ours, new, 1)
+        try:
+            await ask(ours, old, 5)
+        except RunFenced as error:
+            return answer, error
+        return answer, None
+
+    answer, fenced = asyncio.run(main())
+    assert answer.block is not None
+    assert (answer.block.branch, answer.block.fence, answer.frontier) == (2, 2, 5)
+    assert fenced is not None
+    assert "second" in str(fenced)
+
+
+def test_an_edit_beside_a_new_branch_does_not_act_with_the_old_ones_values(
+    storage: SqlStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> Answer:
+        before, keeper = Keeper(storage), Late(storage)
+        await ask(before, await take(before), 1)
+        place: list[Acquired] = []
+
+        async def seek(*arguments: object) -> object:
+            found = await real(*arguments)  # type: ignore[arg-type]
+            groups = tuple(ParamGroup(None, "float64", {"lr": 7.0}, {"lr": 7.0}) for _ in range(2))
+            place.append(await take(keeper, incarnation="second", on_existing="new_branch", groups=groups))
+            return found
+
+        real = editing.seek  # type: ignore[attr-defined]  # where it is used
+        monkeypatch.setattr(editing, "seek", seek)
+        change = editing.Change(
+            "run", str(uuid4()), codec.to_json(StepLR(1, 0.5)), None, None, None, "somebody", "some reason"
+        )
+        with pytest.raises(StorageUnavailable, match="has just begun a new branch"):
+            await editing.edit_run(keeper, change)
+        return await ask(keeper, place[0], 1, 8)
+
+    answer = asyncio.run(main())
+    assert answer.table is not None
+    assert answer.table.row(8)["lr"] == (7.0, 7.0)
+
+
+def test_a_rank_of_no_such_world_holds_nothing_back(storage: SqlStorage) -> None:
+    async def main() -> Answer:
+        keeper = Keeper(storage)
+        place = await take(keeper)
+        await ask(keeper, place, 1)
+        with pytest.raises(InvalidArgument, match="rank is 999"):
+            await ask(keeper, place, 1, 1, rank=999)
+        await ask(keeper, place, 5)
+        return await ask(keeper, place, 9)
+
+    assert asyncio.run(main()).frontier == 13
+
+
+def test_ranks_of_one_start_live_in_one_world(storage: SqlStorage) -> None:
+    async def main() -> None:
+        keeper = Keeper(storage)
+        await take(keeper, world_size=2)
+        await take(keeper, world_size=2, rank=1)
+        with pytest.raises(RankDiffers, match=r"world size is 4, and the first rank .* that it is 2"):
+            await take(keeper, world_size=4, rank=3)
+
+    asyncio.run(main())
