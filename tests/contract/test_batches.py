@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -180,14 +181,21 @@ def test_no_request_is_answered_before_its_commit(
     calls: Calls, runs: list[Run], engine: Engine, database: Database
 ) -> None:
     reached, go_on = threading.Event(), threading.Event()
+    commits = count()
 
     def hold(_: Any) -> None:
-        reached.set()
-        assert go_on.wait(60)
+        if next(commits):  # the first is the holder's
+            reached.set()
+            assert go_on.wait(60)
 
     async def scene() -> tuple[list[bool], list[tuple[Any, ...]], list[Any]]:
         requests: list[Request] = [advance_of(runs[0]), lambda tx: tx.insert_run(a_run(name="new"))]
-        tasks = [asyncio.create_task(ask(calls.storage, request)) for request in requests]
+        with Holder() as holder:
+            held = asyncio.create_task(calls.storage.transact(holder))
+            await asyncio.to_thread(holder.wait)
+            tasks = [asyncio.create_task(ask(calls.storage, request)) for request in requests]
+            await asyncio.sleep(0)
+        await held
         try:
             assert await asyncio.to_thread(reached.wait, 60)
             for _ in range(5):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -10,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Self
+
+import psutil
 
 
 class ServerProcess:
@@ -28,6 +31,7 @@ class ServerProcess:
         self.port = free_port() if port is None else port
         self._command = command
         self._process: subprocess.Popen[str] | None = None
+        self._helpers: list[int] = []  # the server's own processes, which may end a commit later than it
 
     @property
     def address(self) -> str:
@@ -54,6 +58,7 @@ class ServerProcess:
         if line.strip() != f"listening on {self.address}":
             self._process.wait()
             raise RuntimeError(f"the server did not start: {line!r}\n{self.log.read_text()}")
+        self._helpers = [os.pidfd_open(child.pid) for child in psutil.Process(self.pid).children()]
         return self
 
     def kill(self) -> None:
@@ -70,6 +75,10 @@ class ServerProcess:
             return 0
         process.send_signal(number)
         status = process.wait()
+        while self._helpers:
+            helper = self._helpers.pop()
+            select.select([helper], [], [])
+            os.close(helper)
         assert process.stdout is not None
         process.stdout.close()
         self._process = None

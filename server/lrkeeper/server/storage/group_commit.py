@@ -13,7 +13,7 @@ from typing import Any
 
 from lrkeeper.server.storage.contract import Advance, Transaction
 
-_QUIET = (0.0005, 0.005)  # seconds without a new request that end the wait: as a commit takes, within these
+_QUIET = (0.005, 0.01)  # seconds without a new request that end the wait: as a commit takes, within these
 _LONGEST = 0.02  # and the most it may take
 
 
@@ -43,8 +43,8 @@ class GroupCommit:
 
     Requests gather on the event loop while a batch is under way, and go as the next one. But a commit
     costs the same for one as for all: so where the last batches were crowds, the next one waits for
-    their members, who are on their way back, until all are there or nobody has come for as long as a
-    commit takes. A lone caller never waits.
+    their members, who are on their way back, until all are there or nobody has come for a while. A lone
+    caller never waits.
 
     Args:
         run: called in the thread with a batch; sets each item's result or error, and raises nothing.

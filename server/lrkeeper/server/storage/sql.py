@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import structlog
 from sqlalchemy import Engine, select
@@ -16,6 +16,7 @@ from lrkeeper.server.storage.faults import is_disk_failure, storage_error
 from lrkeeper.server.storage.group_commit import GroupCommit, Item
 from lrkeeper.server.storage.statements import Statements
 from lrkeeper.server.storage.transaction import SqlTransaction
+from lrkeeper.server.storage.writer import DiskFailed, Writer
 
 T = TypeVar("T")
 
@@ -42,6 +43,8 @@ class SqlStorage(Storage):
                 select(t.meta.c.value).where(t.meta.c.key == "store_epoch")
             ).scalar_one()
         self._connection = engine.connect()
+        self._writer = Writer(self._connection) if self.kind == "sqlite" else None
+        self._connection.rollback()
         self._group = GroupCommit(self._run)
 
     async def advance(self, advance: Advance) -> bool:
@@ -54,6 +57,8 @@ class SqlStorage(Storage):
 
     def close(self) -> None:
         self._group.close()
+        if self._writer is not None:
+            self._writer.close()
         self._connection.close()
         self._engine.dispose()
 
@@ -62,7 +67,8 @@ class SqlStorage(Storage):
     def _run(self, batch: list[Item]) -> None:
         try:
             try:
-                self._commit(batch)
+                if not self._written(batch):
+                    self._commit(batch)
             except _Conflict:
                 self._commit_each(batch)
             except SQLAlchemyError as error:
@@ -71,6 +77,19 @@ class SqlStorage(Storage):
         except Exception as error:  # a fault of ours must not leave callers waiting
             for item in batch:
                 item.error = error
+
+    def _written(self, batch: list[Item]) -> bool:
+        """Return whether the writer has committed the batch; it takes advances only."""
+        advances = [item.advance for item in batch if item.advance is not None]
+        if self._writer is None or len(advances) < len(batch):
+            return False
+        try:
+            stored = self._writer.store(advances)
+        except DiskFailed:
+            self._end("disk I/O error")
+        for item in batch:
+            item.result = stored
+        return stored
 
     def _commit(self, batch: list[Item]) -> None:
         """Run the batch in one transaction; raises _Conflict if an advance found its run changed."""
@@ -127,9 +146,12 @@ class SqlStorage(Storage):
         """Log what the database said; end the process where its disk failed."""
         said = str(getattr(error, "orig", error))
         if is_disk_failure(error):
-            _log.critical("the disk failed; ending, since what was written may be lost", error=said)
-            os._exit(os.EX_IOERR)
+            self._end(said)
         _log.warning("database error", error=said)
+
+    def _end(self, said: str) -> NoReturn:
+        _log.critical("the disk failed; ending, since what was written may be lost", error=said)
+        os._exit(os.EX_IOERR)
 
 
 class _Conflict(Exception):

@@ -198,7 +198,9 @@ class SqlTransaction:
         )
         if end is not None:
             query = query.where(c.first_step < end)
-        return [_block(row) for row in self._connection.execute(query)]
+        # All of them first: a query left unfinished by a damaged block keeps its snapshot, and SQLite
+        # lets no connection write from a snapshot that another has written past.
+        return [_block(row) for row in self._connection.execute(query).all()]
 
     def insert_blocks(self, blocks: tuple[Block, ...]) -> None:
         if blocks:
