@@ -6,12 +6,15 @@ import json
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from lrkeeper.schedules.given import NOTHING, Given, Inputs
 from lrkeeper.schedules.numbers import Row, cast_row
 from lrkeeper.schedules.schedule import Memory, Schedule
 
 EVALUATOR_VERSION = "1"
 """Changes when an evaluator's bits or memory do."""
 
+
+_NO_INPUTS = Inputs()
 
 _to_text = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -66,15 +69,24 @@ def begin(schedule: Schedule, base: Row, now: Row) -> Cursor:
 
 
 def extend(
-    schedule: Schedule, base: Row, cursor: Cursor, count: int
+    schedule: Schedule, base: Row, cursor: Cursor, count: int, given: Given = NOTHING
 ) -> tuple[Cursor, list[Row], Failure | None]:
-    """Return the cursor `count` steps on and the rows of those steps; fewer, and why, on a failure."""
+    """Return the cursor `count` steps on and the rows of those steps; fewer, and why, on a failure.
+
+    What is given is given to each of them.
+    """
     memory, row = cursor.memory, cursor.row
     rows: list[Row] = []
     failure = None
     for step in range(cursor.step + 1, cursor.step + count + 1):
         try:
-            memory, row = schedule.advance(memory, base, row)
+            if given.seen is not None:
+                row = cast_row(given.seen, base)
+            inputs = Inputs(given) if given else _NO_INPUTS
+            if given.epoch is None:
+                memory, row = schedule.advance(memory, base, row, inputs)
+            else:
+                memory, row = schedule.to_epoch(memory, base, row, given.epoch, inputs)
         except tuple(FAILURES.values()) as error:
             failure = Failure(step, type(error).__name__, f"{type(schedule).__name__}: {error}")
             break

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from lrkeeper.schedules import checks
+from lrkeeper.schedules.given import Inputs
 from lrkeeper.schedules.numbers import Row, Steps
 from lrkeeper.schedules.schedule import Memory, definition
 from lrkeeper.schedules.torch_schedule import TorchSchedule
@@ -50,9 +51,9 @@ class MultiStepLR(TorchSchedule):
         return Counter(self.milestones)
 
     def start(self, base: Row, now: Row) -> tuple[Memory, Row]:
-        return self.advance(-1, base, now)  # a milestone at 0 drops at once
+        return self.advance(-1, base, now, Inputs())  # a milestone at 0 drops at once
 
-    def advance(self, memory: Any, base: Row, now: Row) -> tuple[Memory, Row]:
+    def advance(self, memory: Any, base: Row, now: Row, inputs: Inputs) -> tuple[Memory, Row]:
         last_epoch = memory + 1
         times = self._drops.get(last_epoch)
         if times is None:

@@ -8,6 +8,7 @@ from dataclasses import MISSING, dataclass, fields
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar, dataclass_transform
 
+from lrkeeper.schedules.given import Inputs
 from lrkeeper.schedules.numbers import Row
 
 if TYPE_CHECKING:
@@ -44,12 +45,18 @@ class Schedule(ABC):
         """
 
     @abstractmethod
-    def advance(self, memory: Memory, base: Row, now: Row) -> tuple[Memory, Row]:
-        """Return the memory and the row of the next step, given those of this one.
+    def advance(self, memory: Memory, base: Row, now: Row, inputs: Inputs) -> tuple[Memory, Row]:
+        """Return the memory and the row of the next step, given those of this one and what it learns.
 
         Raises what torch raises where it cannot go on: ZeroDivisionError, NotImplementedError,
         OverflowError, TypeError, ValueError.
         """
+
+    def to_epoch(
+        self, memory: Memory, base: Row, now: Row, epoch: float, inputs: Inputs
+    ) -> tuple[Memory, Row]:
+        """Return the memory and the row that torch's `step(epoch)` leads to. Raises as `advance`."""
+        raise TypeError(f"{type(self).__name__} takes no epoch")
 
     def then(self, schedule: Schedule, at: int) -> Sequence:
         """Return this schedule up to step `at`, and from there `schedule`, from the value reached.

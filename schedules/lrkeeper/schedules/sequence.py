@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lrkeeper.schedules import checks
+from lrkeeper.schedules.given import Inputs
 from lrkeeper.schedules.numbers import Row, cast_row
 from lrkeeper.schedules.schedule import Memory, Schedule, definition
 
@@ -64,12 +65,12 @@ class Sequence(Schedule):
         memory, row = self.stages[0].schedule.start(base, now)
         return [0, 0, None, memory], row
 
-    def advance(self, memory: Any, base: Row, now: Row) -> tuple[Memory, Row]:
+    def advance(self, memory: Any, base: Row, now: Row, inputs: Inputs) -> tuple[Memory, Row]:
         step, index, carried, inner = memory
         step += 1
         if carried is not None:
             base = cast_row(carried, now)
-        inner, row = self.stages[index].schedule.advance(inner, base, now)
+        inner, row = self.stages[index].schedule.advance(inner, base, now, inputs)
         if index + 1 < len(self.stages) and self.stages[index + 1].at == step:
             index, base = index + 1, row
             carried = _to_json(base)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lrkeeper.schedules import checks
+from lrkeeper.schedules.given import Inputs
 from lrkeeper.schedules.numbers import Row, Steps
 from lrkeeper.schedules.schedule import Memory, Schedule, definition
 from lrkeeper.schedules.torch_schedule import TorchSchedule
@@ -71,16 +72,18 @@ class SequentialLR(TorchSchedule):
         self._check_members()
         inner = [member.undo(member.constructed()) for member in self.schedulers]
         index = bisect_right(self.milestones, 0)
-        inner[index], row = self.schedulers[index].advance(inner[index], base, {**now, "lr": base["lr"]})
+        inner[index], row = self.schedulers[index].advance(
+            inner[index], base, {**now, "lr": base["lr"]}, Inputs()
+        )
         return [0, inner], row
 
-    def advance(self, memory: Any, base: Row, now: Row) -> tuple[Memory, Row]:
+    def advance(self, memory: Any, base: Row, now: Row, inputs: Inputs) -> tuple[Memory, Row]:
         last_epoch, inner = memory
         last_epoch += 1
         index = bisect_right(self.milestones, last_epoch)
         member = self.schedulers[index]
         move = member.restart if index > 0 and self.milestones[index - 1] == last_epoch else member.advance
-        moved, row = move(inner[index], base, now)
+        moved, row = move(inner[index], base, now, inputs)
         return [last_epoch, [*inner[:index], moved, *inner[index + 1 :]]], row
 
     def closed_form(self, epoch: int, base: Row) -> Row:

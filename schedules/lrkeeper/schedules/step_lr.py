@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lrkeeper.schedules import checks
+from lrkeeper.schedules.given import Inputs
 from lrkeeper.schedules.numbers import Row, Steps
 from lrkeeper.schedules.schedule import Memory, definition
 from lrkeeper.schedules.torch_schedule import TorchSchedule
@@ -44,7 +45,7 @@ class StepLR(TorchSchedule):
     def start(self, base: Row, now: Row) -> tuple[Memory, Row]:
         return 0, now
 
-    def advance(self, memory: Any, base: Row, now: Row) -> tuple[Memory, Row]:
+    def advance(self, memory: Any, base: Row, now: Row, inputs: Inputs) -> tuple[Memory, Row]:
         last_epoch = memory + 1
         if last_epoch == 0 or last_epoch % self.step_size != 0:
             return last_epoch, now

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lrkeeper.schedules.given import Inputs
 from lrkeeper.schedules.numbers import Row
 from lrkeeper.schedules.schedule import Memory, Schedule
 
@@ -29,6 +30,6 @@ class TorchSchedule(Schedule):
         """Take back a construction, as SequentialLR does with every member (`recursive_undo`)."""
         return memory - 1
 
-    def restart(self, memory: Any, base: Row, now: Row) -> tuple[Memory, Row]:
+    def restart(self, memory: Any, base: Row, now: Row, inputs: Inputs) -> tuple[Memory, Row]:
         """Go to epoch 0, as SequentialLR makes a member at its milestone (`_update_lr(0)`)."""
         return 0, {**now, **self.closed_form(0, base)}

@@ -1,0 +1,61 @@
+"""What a step learns from outside: a metric, an epoch, factors of functions, values another hand wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Given:
+    """The inputs of one step. They are stored with it: its values follow from them and the row before.
+
+    Args:
+        metric: what `step(metric)` was given.
+        epoch: what `step(epoch)` was given.
+        factors: what the functions of LambdaLR, MultiplicativeLR and CyclicLR returned, in the order in
+            which torch calls them. Factors, never lrs.
+        seen: what the param groups held, where another hand has written them since the step before:
+            track → one number for each group. The recursion goes on from these.
+    """
+
+    metric: float | None = None
+    epoch: float | None = None
+    factors: tuple[float, ...] = ()
+    seen: Mapping[str, tuple[float, ...]] | None = None
+
+    def __bool__(self) -> bool:
+        return self != NOTHING
+
+    def to_json(self) -> str:
+        """Return the inputs as text; `from_json` gives the same bits back."""
+        return json.dumps({k: v for k, v in vars(self).items() if v not in (None, ())}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Given:
+        """Read what `to_json` wrote."""
+        values: dict[str, Any] = json.loads(text)
+        if "factors" in values:
+            values["factors"] = tuple(values["factors"])
+        if "seen" in values:
+            values["seen"] = {track: tuple(row) for track, row in values["seen"].items()}
+        return cls(**values)
+
+
+NOTHING = Given()
+
+
+class Inputs:
+    """What is given, in the course of one evaluation: factors are drawn one by one."""
+
+    def __init__(self, given: Given = NOTHING) -> None:
+        self.metric = given.metric
+        self._factors = iter(given.factors)
+
+    def factor(self) -> float:
+        """Return the next factor. Raises ValueError where the step was given too few."""
+        for factor in self._factors:
+            return factor
+        raise ValueError("the step needs more factors of its functions than it was given")
