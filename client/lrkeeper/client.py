@@ -14,6 +14,7 @@ from lrkeeper import messages, views
 from lrkeeper.connection import Connection
 from lrkeeper.errors import BadAnswer
 from lrkeeper.schedules import Schedule, codec
+from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.settings import Settings
 from lrkeeper.v1 import run_pb2, run_service_pb2, schedule_service_pb2, server_service_pb2
 
@@ -67,6 +68,7 @@ class Client:
         *,
         applied_step: int,
         revision: int,
+        given: Given = NOTHING,
         patience: float | None = None,
     ) -> views.Window:
         """Return `count` steps' values from `from_step`, as many as there are; see NextLr.
@@ -77,6 +79,7 @@ class Client:
             count: how many steps.
             applied_step: the step whose values the optimizer has.
             revision: the run's revision last seen.
+            given: what the one step learned from outside.
             patience: as the class's.
         """
         request = run_service_pb2.NextLrRequest(
@@ -90,6 +93,7 @@ class Client:
             count=count,
             applied_step=applied_step,
             revision=revision,
+            given=given.to_message() if given else None,
         )
         answer = self._call(lambda c: c.runs.NextLr, request, patience=patience)
         window = messages.window(request, answer)

@@ -8,6 +8,7 @@ from lrkeeper import views
 from lrkeeper.errors import BadCheckpoint, NotConfigured
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import Cursor, begin, extend
+from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.numbers import NUMBERS, Row, cast_row
 from lrkeeper.schedules.table import Table
 
@@ -27,13 +28,15 @@ class LocalRuns:
             )
         base = _row(start.groups, "initial")
         schedule = start.schedule
-        if start.checkpoint is None:
+        if start.origin is None:
+            if start.checkpoint is not None:
+                raise BadCheckpoint("the state dict does not carry enough to go on without a server")
             cursor = begin(schedule, base, _row(start.groups, "current"))
-        elif start.origin is None:
-            raise BadCheckpoint("the state dict does not carry enough to go on without a server")
         else:
             schedule = start.origin.schedule
-            step = start.checkpoint.step
+            step = start.origin.values.first_step
+            if start.checkpoint is not None:
+                step = start.checkpoint.step
             cursor = Cursor.from_json(start.origin.cursor, base)
             cursor, _, _ = extend(schedule, base, cursor, step - cursor.step)
             cursor = Cursor(step, cursor.memory, cast_row(start.origin.values.row(step), base))
@@ -65,6 +68,7 @@ class LocalRuns:
         *,
         applied_step: int,
         revision: int,
+        given: Given = NOTHING,
         patience: float | None = None,
     ) -> views.Window:
         """Return the rows of the steps; they are asked for in order."""
@@ -74,7 +78,7 @@ class LocalRuns:
         cursor, _, failure = extend(schedule, base, cursor, from_step - 1 - cursor.step)
         after, rows = cursor, list[Row]()
         if failure is None:
-            after, rows, failure = extend(schedule, base, cursor, count)
+            after, rows, failure = extend(schedule, base, cursor, count, given)
         self._runs[place.run_uid] = schedule, base, after
         return views.Window(
             table=Table.from_rows(from_step, rows) if rows else None,

@@ -12,6 +12,7 @@ from lrkeeper import views
 from lrkeeper.errors import BadAnswer
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.cursor import Failure
+from lrkeeper.schedules.given import Given
 from lrkeeper.schedules.shape import DefinitionError
 from lrkeeper.schedules.table import Table
 from lrkeeper.v1 import run_pb2, run_service_pb2, schedule_pb2, schedule_service_pb2, values_pb2
@@ -212,6 +213,7 @@ def block(message: run_pb2.Block) -> views.Block:
         revision=message.revision,
         fence=message.fence,
         evaluator_version=message.evaluator_version,
+        given=Given.from_message(message.given),
     )
 
 
@@ -230,6 +232,7 @@ def explanation(message: run_service_pb2.ExplainResponse) -> views.Explanation:
         fence=message.fence,
         holder=holder(message.holder) if message.HasField("holder") else None,
         origin=message.origin,
+        given=Given.from_message(message.given),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import Failure
+from lrkeeper.schedules.given import Given
 from lrkeeper.schedules.table import Table
 
 OnExisting = Literal["resume", "new_branch", "takeover"]
@@ -37,7 +38,8 @@ class Checkpoint:
 class Origin:
     """What goes on from a step without the past.
 
-    The definition in force, its evaluation at `cursor_step`, and the values at the checkpoint's step.
+    The definition in force, its evaluation at `cursor_step`, and the values at the step: the checkpoint's,
+    or without one where the job stands.
     """
 
     schedule: Schedule
@@ -162,6 +164,8 @@ class Block:
     revision: int
     fence: int
     evaluator_version: str
+    given: Given
+    """What its one row learned from outside."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +195,7 @@ class Explanation:
     fence: int
     holder: Holder | None
     origin: bool
+    given: Given
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ START = Start(
     schedule_uid=None,
     schedule_revision=None,
     checkpoint=None,
+    begin_step=0,
     on_existing="resume",
     unit="step",
     labels={},

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lrkeeper import Client, views
 from lrkeeper import schedules as S
+from lrkeeper.schedules.given import Given
 from lrkeeper.schedules.numbers import to_float32
 from tests.support.server import ServerProcess
 
@@ -77,6 +78,10 @@ def fill(client: Client) -> None:
     finished = client.acquire_run(a_start("finished", S.SequentialLR([half, half], milestones=[3])))
     take(client, finished, (1, 4))
     client.finish_run("finished")
+
+    given = client.acquire_run(a_start("given", half))
+    learned = Given(metric=float("nan"), epoch=3, factors=(0.5, -0.0), seen={"lr": (2.0,)})
+    client.next_lr(given, 1, applied_step=0, revision=given.revision, given=learned)
 
     take(client, client.acquire_run(a_start("deleted", half)), (1, 1))
     client.delete_run("deleted", force=True)

@@ -9,6 +9,7 @@ from typing import Protocol
 from lrkeeper import views
 from lrkeeper.client import Client
 from lrkeeper.local import LocalRuns
+from lrkeeper.schedules.given import Given
 from lrkeeper.settings import Settings
 
 
@@ -25,6 +26,7 @@ class Runs(Protocol):
         *,
         applied_step: int,
         revision: int,
+        given: Given = ...,
         patience: float | None = None,
     ) -> views.Window: ...
 

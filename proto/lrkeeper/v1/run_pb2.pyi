@@ -386,6 +386,80 @@ class Replace(_message.Message):
 Global___Replace: _TypeAlias = Replace  # noqa: Y015
 
 @_typing.final
+class Given(_message.Message):
+    """What a step learned from outside; its values follow from it and the row before. It is stored with
+    the step, and the first report of a step decides.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METRIC_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    FACTORS_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
+    metric: _builtins.float
+    """What `scheduler.step(metric)` was given; may be nan."""
+    epoch: _builtins.float
+    """What `scheduler.step(epoch)` was given."""
+    @_builtins.property
+    def factors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """What the job's own functions returned (LambdaLR, MultiplicativeLR, CyclicLR), in the order of torch's
+        calls. Factors, never lrs.
+        """
+
+    @_builtins.property
+    def seen(self) -> _containers.RepeatedCompositeFieldContainer[Global___Seen]:
+        """What the param groups held, where other code has written them since the step before; all tracks."""
+
+    def __init__(
+        self,
+        *,
+        metric: _builtins.float | None = ...,
+        epoch: _builtins.float | None = ...,
+        factors: _abc.Iterable[_builtins.float] | None = ...,
+        seen: _abc.Iterable[Global___Seen] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "_metric", b"_metric", "epoch", b"epoch", "metric", b"metric"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "_metric", b"_metric", "epoch", b"epoch", "factors", b"factors", "metric", b"metric", "seen", b"seen"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__epoch: _TypeAlias = _typing.Literal["epoch"]  # noqa: Y015
+    _WhichOneofArgType__epoch: _TypeAlias = _typing.Literal["_epoch", b"_epoch"]  # noqa: Y015
+    _WhichOneofReturnType__metric: _TypeAlias = _typing.Literal["metric"]  # noqa: Y015
+    _WhichOneofArgType__metric: _TypeAlias = _typing.Literal["_metric", b"_metric"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__epoch) -> _WhichOneofReturnType__epoch | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__metric) -> _WhichOneofReturnType__metric | None: ...
+
+Global___Given: _TypeAlias = Given  # noqa: Y015
+
+@_typing.final
+class Seen(_message.Message):
+    """A track's value in each param group."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    track: _builtins.str
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    def __init__(
+        self,
+        *,
+        track: _builtins.str = ...,
+        values: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["track", b"track", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Seen: _TypeAlias = Seen  # noqa: Y015
+
+@_typing.final
 class Block(_message.Message):
     """Consecutive committed rows. Immutable."""
 
@@ -396,6 +470,7 @@ class Block(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     FENCE_FIELD_NUMBER: _builtins.int
     EVALUATOR_VERSION_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
     branch: _builtins.int
     revision: _builtins.int
     """The run's revision the rows were evaluated with."""
@@ -404,6 +479,10 @@ class Block(_message.Message):
     evaluator_version: _builtins.str
     @_builtins.property
     def values(self) -> _values_pb2.Values: ...
+    @_builtins.property
+    def given(self) -> Global___Given:
+        """What its one step was given, if anything."""
+
     def __init__(
         self,
         *,
@@ -412,10 +491,11 @@ class Block(_message.Message):
         revision: _builtins.int = ...,
         fence: _builtins.int = ...,
         evaluator_version: _builtins.str = ...,
+        given: Global___Given | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["values", b"values"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given", "values", b"values"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "evaluator_version", b"evaluator_version", "fence", b"fence", "revision", b"revision", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "evaluator_version", b"evaluator_version", "fence", b"fence", "given", b"given", "revision", b"revision", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

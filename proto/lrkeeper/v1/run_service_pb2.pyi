@@ -139,7 +139,9 @@ class AcquireRunRequest(_message.Message):
 
     @_builtins.property
     def origin(self) -> Global___Origin:
-        """With a checkpoint: creates the run from it if it is not here."""
+        """Where the run begins if it is not here: with a checkpoint what that carries, without one where the
+        job stands (a step above 0 if it comes from elsewhere). An existing run is taken at that step.
+        """
 
     def __init__(
         self,
@@ -225,7 +227,7 @@ class Origin(_message.Message):
 
     @_builtins.property
     def values(self) -> _values_pb2.Values:
-        """The values at the checkpoint's step."""
+        """The values at the step: the checkpoint's."""
 
     def __init__(
         self,
@@ -328,6 +330,7 @@ class NextLrRequest(_message.Message):
     COUNT_FIELD_NUMBER: _builtins.int
     APPLIED_STEP_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
     run_uid: _builtins.str
     store_epoch: _builtins.str
     fence: _builtins.int
@@ -342,6 +345,12 @@ class NextLrRequest(_message.Message):
     """The step whose values this rank's optimizer has."""
     revision: _builtins.int
     """The last revision this rank has seen."""
+    @_builtins.property
+    def given(self) -> _run_pb2.Given:
+        """What the step learned from outside: one step is asked for then. Without effect on a step that is
+        committed already.
+        """
+
     def __init__(
         self,
         *,
@@ -355,10 +364,11 @@ class NextLrRequest(_message.Message):
         count: _builtins.int = ...,
         applied_step: _builtins.int = ...,
         revision: _builtins.int = ...,
+        given: _run_pb2.Given | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied_step", b"applied_step", "branch", b"branch", "count", b"count", "fence", b"fence", "from_step", b"from_step", "incarnation", b"incarnation", "rank", b"rank", "revision", b"revision", "run_uid", b"run_uid", "store_epoch", b"store_epoch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied_step", b"applied_step", "branch", b"branch", "count", b"count", "fence", b"fence", "from_step", b"from_step", "given", b"given", "incarnation", b"incarnation", "rank", b"rank", "revision", b"revision", "run_uid", b"run_uid", "store_epoch", b"store_epoch"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -735,6 +745,7 @@ class ExplainResponse(_message.Message):
     FENCE_FIELD_NUMBER: _builtins.int
     HOLDER_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     branch: _builtins.int
     schedule_name: _builtins.str
@@ -760,6 +771,10 @@ class ExplainResponse(_message.Message):
 
     @_builtins.property
     def holder(self) -> _run_pb2.Holder: ...
+    @_builtins.property
+    def given(self) -> _run_pb2.Given:
+        """What the step was given, if anything."""
+
     def __init__(
         self,
         *,
@@ -775,10 +790,11 @@ class ExplainResponse(_message.Message):
         fence: _builtins.int = ...,
         holder: _run_pb2.Holder | None = ...,
         origin: _builtins.bool = ...,
+        given: _run_pb2.Given | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["holder", b"holder", "schedule", b"schedule", "values", b"values"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given", "holder", b"holder", "schedule", b"schedule", "values", b"values"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "edits", b"edits", "evaluator_version", b"evaluator_version", "fence", b"fence", "holder", b"holder", "origin", b"origin", "revision", b"revision", "run", b"run", "schedule", b"schedule", "schedule_name", b"schedule_name", "schedule_revision", b"schedule_revision", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "edits", b"edits", "evaluator_version", b"evaluator_version", "fence", b"fence", "given", b"given", "holder", b"holder", "origin", b"origin", "revision", b"revision", "run", b"run", "schedule", b"schedule", "schedule_name", b"schedule_name", "schedule_revision", b"schedule_revision", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

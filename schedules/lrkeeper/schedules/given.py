@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lrkeeper.v1 import run_pb2
+
 
 @dataclass(frozen=True)
 class Given:
@@ -32,6 +34,26 @@ class Given:
     def to_json(self) -> str:
         """Return the inputs as text; `from_json` gives the same bits back."""
         return json.dumps({k: v for k, v in vars(self).items() if v not in (None, ())}, separators=(",", ":"))
+
+    def to_message(self) -> run_pb2.Given:
+        """Return the inputs as they are sent."""
+        message = run_pb2.Given(metric=self.metric, epoch=self.epoch, factors=self.factors)
+        for track, values in (self.seen or {}).items():
+            message.seen.add(track=track, values=values)
+        return message
+
+    @classmethod
+    def from_message(cls, message: run_pb2.Given) -> Given:
+        """Read what `to_message` wrote. A whole epoch is an int again."""
+        epoch: float | None = message.epoch if message.HasField("epoch") else None
+        if epoch is not None and epoch.is_integer():
+            epoch = int(epoch)
+        return cls(
+            metric=message.metric if message.HasField("metric") else None,
+            epoch=epoch,
+            factors=tuple(message.factors),
+            seen={s.track: tuple(s.values) for s in message.seen} or None,
+        )
 
     @classmethod
     def from_json(cls, text: str) -> Given:

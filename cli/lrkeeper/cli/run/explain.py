@@ -8,7 +8,7 @@ import click
 
 from lrkeeper.cli.forms import definition_text, form
 from lrkeeper.cli.options import a_step, branch_option, connect, json_option, run_argument, server_option
-from lrkeeper.cli.run.words import holder_text
+from lrkeeper.cli.run.words import given_text, holder_text
 from lrkeeper.cli.screen import facts, put_json, time
 from lrkeeper.cli.spans import shown
 
@@ -42,6 +42,8 @@ def _reasons(found: Explanation) -> list[tuple[str, str]]:
     rows = []
     if found.origin:
         rows.append(("origin", "the timeline begins here, with what the job brought along"))
+    if found.given:
+        rows.append(("given", given_text(found.given)))
     rows.append(
         (
             "schedule",

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from lrkeeper.cli.forms import form, rows
 from lrkeeper.cli.screen import ago
+from lrkeeper.cli.spans import shown
 
 if TYPE_CHECKING:
+    from lrkeeper.schedules.given import Given
     from lrkeeper.views import Holder, Run
 
 
@@ -35,3 +37,17 @@ def holder_text(fence: int, holder: Holder | None, now: datetime | None = None) 
     if now is not None:
         words.append(f"started {ago((now - holder.time).total_seconds())}")
     return ", ".join(filter(None, (*words, labels_text(holder.labels))))
+
+
+def given_text(given: Given) -> str:
+    """Return what a step learned from outside, in one line."""
+    words = []
+    if given.metric is not None:
+        words.append(f"metric {given.metric!r}")
+    if given.epoch is not None:
+        words.append(f"epoch {given.epoch!r}")
+    if given.factors:
+        words.append(f"factors {shown(given.factors)}")
+    for track, values in (given.seen or {}).items():
+        words.append(f"{track} set to {shown(values)} by the job's own code")
+    return "; ".join(words)

@@ -49,6 +49,8 @@ class Start:
     schedule_uid: str | None
     schedule_revision: int | None
     checkpoint: Checkpoint | None
+    begin_step: int
+    """Where the job stands without a checkpoint; 0: at the run's origin, wherever that is."""
     on_existing: OnExisting
     unit: str
     labels: Mapping[str, str]
@@ -122,7 +124,7 @@ def decide(start: Start, known: Known, now: int) -> Grant:
     if start.checkpoint is None:
         _check_free(start, known, now)
         if start.on_existing == "new_branch":
-            return Grant(again=False, new_branch=True, resume_step=0)
+            return Grant(again=False, new_branch=True, resume_step=start.begin_step)
     elif run.state == "finished" and start.on_existing != "takeover":
         raise RunFinished(
             f"run {run.name!r} is finished; to go on with it all the same, say on_existing='takeover'",
@@ -171,11 +173,13 @@ def _check_free(start: Start, known: Known, now: int) -> None:
 
 def _resume_step(start: Start, known: Known) -> int:
     run, branch = known.run, known.branch
-    if start.checkpoint is None:
+    if start.checkpoint is None and start.begin_step == 0:
         return branch.origin.step
-    step = start.checkpoint.step
-    if start.checkpoint.branch != run.branch and (
-        start.checkpoint.branch != branch.parent or branch.fork_step is None or step > branch.fork_step
+    step = start.begin_step if start.checkpoint is None else start.checkpoint.step
+    if (
+        start.checkpoint is not None
+        and start.checkpoint.branch != run.branch
+        and (start.checkpoint.branch != branch.parent or branch.fork_step is None or step > branch.fork_step)
     ):
         raise WrongBranch(
             f"the checkpoint lies at step {step} of branch {start.checkpoint.branch}; run {run.name!r} is on "
@@ -188,16 +192,17 @@ def _resume_step(start: Start, known: Known) -> int:
             run=run.name,
             branch=run.branch,
         )
+    what = "job stands" if start.checkpoint is None else "checkpoint lies"
     if step >= run.frontier:
         raise CheckpointAhead(
-            f"the checkpoint lies at step {step}, but run {run.name!r} has only the steps below "
+            f"the {what} at step {step}, but run {run.name!r} has only the steps below "
             f"{run.frontier}: is this the database that the job ran on?",
             run=run.name,
             frontier=run.frontier,
         )
     if step < branch.origin.step:
         raise CheckpointAhead(
-            f"the checkpoint lies at step {step}, before run {run.name!r} begins at {branch.origin.step}",
+            f"the {what} at step {step}, before run {run.name!r} begins at {branch.origin.step}",
             run=run.name,
         )
     return step

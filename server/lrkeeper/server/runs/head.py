@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import EVALUATOR_VERSION, Cursor, Failure, extend
+from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.records import Block, Branch, Edit, Run
 
@@ -73,11 +74,13 @@ def head_of(run: Run, branch: Branch, edits: list[Edit], world_size: int = 1) ->
     )
 
 
-def advanced(head: Head, target: int, now: int) -> tuple[Head, tuple[Block, ...], Failure | None]:
+def advanced(
+    head: Head, target: int, now: int, given: Given = NOTHING
+) -> tuple[Head, tuple[Block, ...], Failure | None]:
     """Return the head with its frontier at `target`, the blocks in between, and why it is lower if so.
 
-    `now` (microseconds) is noted as when the run was heard of. A block has one revision: it ends where an
-    edit begins to act.
+    `now` (microseconds) is noted as when the run was heard of; `given` is what the step at the frontier, the
+    only one then, learned from outside. A block has one revision: it ends where an edit begins to act.
     """
     frontier, schedule, revision = head.frontier, head.schedule, head.revision
     cursor, text, pending = head.cursor, head.cursor_text, head.pending
@@ -90,10 +93,13 @@ def advanced(head: Head, target: int, now: int) -> tuple[Head, tuple[Block, ...]
             schedule, revision, text = edit.schedule, edit.revision, edit.cursor
             cursor = Cursor.from_json(text, base)
         end = min(target, pending[0].effective_step) if pending else target
-        cursor, rows, failure = extend(schedule, base, cursor, end - frontier)
+        cursor, rows, failure = extend(schedule, base, cursor, end - frontier, given)
         if rows:
             table = Table.from_rows(frontier, rows)
-            blocks.append(Block(run.uid, run.branch, table, revision, run.fence, text, EVALUATOR_VERSION))
+            learned = given.to_json() if given else None
+            blocks.append(
+                Block(run.uid, run.branch, table, revision, run.fence, text, EVALUATOR_VERSION, learned)
+            )
             frontier = table.end_step
             text = cursor.to_json()
     every = max(0, now - head.heard_at)

@@ -15,6 +15,7 @@ MAX_AHEAD = 10_000_000
 """How far beyond the frontier a step may be named; so far an edit is evaluated when it is made."""
 
 MAX_GROUPS = 10_000
+MAX_FACTORS = 100_000
 MAX_WORLD_SIZE = 1_000_000
 MAX_TEXT = 4096
 MAX_LABELS = 64

@@ -156,7 +156,10 @@ class Edit:
 
 
 class Block(NamedTuple):
-    """Consecutive committed rows of a branch. `cursor` is the evaluation before the first of them."""
+    """Consecutive committed rows of a branch. `cursor` is the evaluation before the first of them.
+
+    `given` is what its one row learned from outside, as `Given.to_json` writes it.
+    """
 
     run_uid: str
     branch: int
@@ -165,6 +168,7 @@ class Block(NamedTuple):
     fence: int
     cursor: str
     evaluator_version: str
+    given: str | None = None
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,14 @@ from typing import Literal
 
 from lrkeeper.errors import InvalidArgument
 from lrkeeper.schedules import Schedule, codec
+from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.numbers import Row
 from lrkeeper.schedules.shape import DefinitionError
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs import names
 from lrkeeper.server.runs.acquire import Checkpoint, OnExisting, Start
 from lrkeeper.server.runs.limits import (
+    MAX_FACTORS,
     MAX_GROUPS,
     MAX_LABELS,
     MAX_STEP,
@@ -74,14 +76,17 @@ def start(request: run_service_pb2.AcquireRunRequest) -> tuple[Start, str | None
         raise InvalidArgument("schedule is missing; give a schedule or a schedule_name", field="schedule")
     carried = None
     if request.HasField("origin"):
-        if checkpoint is None:
-            raise InvalidArgument("origin needs a checkpoint; give both or neither", field="origin")
         carried = Carried(
             schedule=schedule(request.origin.schedule, "origin.schedule", checked=False),
             cursor=request.origin.cursor,
             cursor_step=request.origin.cursor_step,
             values=_values(request),
         )
+        if checkpoint is not None and carried.values.first_step != checkpoint.step:
+            raise InvalidArgument(
+                "origin.values must be those of the checkpoint's step", field="origin.values"
+            )
+        step("origin.values.first_step", carried.values.first_step)
     found = Start(
         run=run,
         incarnation=incarnation,
@@ -93,6 +98,7 @@ def start(request: run_service_pb2.AcquireRunRequest) -> tuple[Start, str | None
         schedule_uid=None,
         schedule_revision=None,
         checkpoint=checkpoint,
+        begin_step=0 if carried is None else carried.values.first_step,
         on_existing=_ON_EXISTING[request.on_existing],
         unit=names.check_text("unit", request.unit or "step", 32),
         labels=names.check_labels("labels", dict(request.labels), MAX_LABELS),
@@ -116,7 +122,23 @@ def steps(request: run_service_pb2.NextLrRequest) -> Steps:
         count=request.count,
         applied_step=request.applied_step,
         revision=request.revision,
+        given=_given(request.given) if request.HasField("given") else NOTHING,
     )
+
+
+def _given(message: run_pb2.Given) -> Given:
+    if len(message.factors) > MAX_FACTORS:
+        raise InvalidArgument(
+            f"given.factors has {len(message.factors)} entries; at most {MAX_FACTORS} are taken",
+            field="given.factors",
+        )
+    if message.HasField("epoch") and not math.isfinite(message.epoch):
+        raise InvalidArgument(
+            f"given.epoch is {message.epoch}; it must be a finite number", field="given.epoch"
+        )
+    for i, seen in enumerate(message.seen):
+        names.check_name(f"given.seen[{i}].track", seen.track)
+    return Given.from_message(message)
 
 
 def schedule(message: schedule_pb2.Schedule, path: str, *, checked: bool = True) -> Schedule:

@@ -8,6 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from lrkeeper.schedules import codec
 from lrkeeper.schedules.cursor import Failure
+from lrkeeper.schedules.given import Given
 from lrkeeper.server.runs.records import Block, Edit, Incarnation, ParamGroup, ScheduleRevision
 from lrkeeper.server.usecases.runs import RunView
 from lrkeeper.v1 import run_pb2, schedule_pb2, schedule_service_pb2
@@ -75,13 +76,16 @@ def holder(found: Incarnation) -> run_pb2.Holder:
 
 def block(found: Block) -> run_pb2.Block:
     """Return a block's message."""
-    return run_pb2.Block(
+    message = run_pb2.Block(
         branch=found.branch,
         values=found.table.to_message(),
         revision=found.revision,
         fence=found.fence,
         evaluator_version=found.evaluator_version,
     )
+    if found.given is not None:
+        message.given.CopyFrom(Given.from_json(found.given).to_message())
+    return message
 
 
 def run(view: RunView, *, with_edits: bool = True) -> run_pb2.Run:

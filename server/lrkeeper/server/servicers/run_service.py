@@ -132,6 +132,8 @@ class RunServicer:
             response.schedule_name, response.schedule_revision = found.followed
         if found.holder is not None:
             response.holder.CopyFrom(encode.holder(found.holder))
+        if found.given:
+            response.given.CopyFrom(found.given.to_message())
         return response
 
     async def finish_run(self, request: pb.FinishRunRequest) -> pb.FinishRunResponse:

@@ -185,6 +185,7 @@ blocks = Table(
     Column("fence", BigInteger, nullable=False),
     Column("cursor", Text, nullable=False),
     Column("evaluator_version", String(16), nullable=False),
+    Column("given", Text),
     sqlite_with_rowid=False,
 )
 

@@ -284,6 +284,7 @@ def block_values(block: Block) -> dict[str, Any]:
         "fence": block.fence,
         "cursor": block.cursor,
         "evaluator_version": block.evaluator_version,
+        "given": block.given,
     }
 
 
@@ -307,7 +308,16 @@ def _block(row: Row[Any]) -> Block:
             branch=row.branch,
             first_step=table.first_step,
         )
-    return Block(row.run_uid, row.branch, table, row.revision, row.fence, row.cursor, row.evaluator_version)
+    return Block(
+        row.run_uid,
+        row.branch,
+        table,
+        row.revision,
+        row.fence,
+        row.cursor,
+        row.evaluator_version,
+        row.given,
+    )
 
 
 def _branch(row: Row[Any], columns: Iterable[Row[Any]]) -> Branch:

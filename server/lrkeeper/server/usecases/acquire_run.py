@@ -14,6 +14,7 @@ from lrkeeper.errors import (
 )
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.cursor import EVALUATOR_VERSION, FAILURES, Cursor, begin, extend
+from lrkeeper.schedules.given import Given
 from lrkeeper.schedules.numbers import cast_row
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.acquire import Checkpoint, Known, Start, decide
@@ -65,8 +66,8 @@ async def acquire_run(
 ) -> Acquired:
     """Give a start its run.
 
-    `schedule_name` is the stored schedule to follow, instead of the start's definition; `carried`
-    creates the run of a checkpoint that is not here.
+    `schedule_name` is the stored schedule to follow, instead of the start's definition; `carried` is where
+    a run begins that is not here: at its checkpoint, or where the job stands.
 
     Raises what `decide` does, and RunNotFound, RunExists, ScheduleNotFound, ScheduleFails.
     """
@@ -80,7 +81,7 @@ async def acquire_run(
             brought = replace(brought, checkpoint=Checkpoint(run.uid, run.branch, brought.checkpoint.step))
         if run is None:
             return _create(tx, brought, carried, now)
-        return _take(tx, brought, run, now)
+        return _take(tx, brought, carried, run, now)
 
     acquired = await keeper.storage.transact(work)
     keeper.lane(acquired.run.uid).head = None
@@ -167,7 +168,7 @@ def _create(tx: Transaction, start: Start, carried: Carried | None, now: int) ->
     return _acquired(tx, run, branch, origin.step, created=True)
 
 
-def _take(tx: Transaction, start: Start, run: Run, now: int) -> Acquired:
+def _take(tx: Transaction, start: Start, carried: Carried | None, run: Run, now: int) -> Acquired:
     branch = tx.branch(run.uid, run.branch)
     assert branch is not None
     known = Known(
@@ -183,7 +184,7 @@ def _take(tx: Transaction, start: Start, run: Run, now: int) -> Acquired:
         return _acquired(tx, run, branch, grant.resume_step, created=False)
     run = replace(run, fence=run.fence + 1, state="active", finished_at=None, heard_at=now, heard_every=0)
     if grant.new_branch:
-        origin = _fresh_origin(start)
+        origin = _fresh_origin(start) if carried is None else _carried_origin(start, carried)
         run = replace(
             run,
             branch=run.branch + 1,
@@ -241,47 +242,55 @@ def _fresh_origin(start: Start) -> Origin:
     )
 
 
+# What a step may need from outside, for a trial of a cursor.
+_ANYTHING = Given(metric=0.0, factors=(1.0,) * 10_000)
+
+
 def _carried_origin(start: Start, carried: Carried) -> Origin:
-    checkpoint = start.checkpoint
-    assert checkpoint is not None
+    step = carried.values.first_step
     base = base_row(start.groups)
     try:
         cursor = Cursor.from_json(carried.cursor, base)
-        _, _, failure = extend(carried.schedule, base, cursor, 1)
-        if failure is not None and failure.type in ("TypeError", "ValueError", "IndexError"):
+        _, _, failure = extend(carried.schedule, base, cursor, 1, _ANYTHING)
+        if failure is not None and (
+            failure.type in ("TypeError", "IndexError") or "unpack" in failure.message
+        ):
             raise ValueError(failure.message)
     except Exception as error:  # a cursor is opaque to who carries it: whatever it breaks, it is no cursor
         raise InvalidArgument(
             "origin.cursor is not one of this schedule and these param groups", field="origin.cursor"
         ) from error
-    behind = checkpoint.step - cursor.step
+    behind = step - cursor.step
     if cursor.step != carried.cursor_step or not 0 <= behind <= MAX_AHEAD:
         raise InvalidArgument(
             f"origin.cursor_step is {carried.cursor_step}; it must be the cursor's step, {cursor.step}, "
-            f"and not above the checkpoint's, {checkpoint.step}",
+            f"and not above the values', {step}",
             field="origin.cursor_step",
         )
     values = carried.values
-    if values.first_step != checkpoint.step or set(values.tracks) != set(base):
-        raise InvalidArgument("origin.values must be those of the checkpoint's step", field="origin.values")
+    if set(values.tracks) != set(base):
+        raise InvalidArgument(
+            f"origin.values has the tracks {list(values.tracks)}; the groups have {list(base)}",
+            field="origin.values",
+        )
     if values.groups != len(start.groups):
         raise InvalidArgument(
             f"origin.values has {values.groups} param groups; the request has {len(start.groups)}",
             field="origin.values",
         )
-    if any(math.isnan(value) for track in values.row(checkpoint.step).values() for value in track):
+    if any(math.isnan(value) for track in values.row(step).values() for value in track):
         raise InvalidArgument("origin.values must be numbers, not nan", field="origin.values")
     cursor, _, failure = extend(carried.schedule, base, cursor, behind)
     if failure is not None:
         raise ScheduleFails(f"{carried.schedule} fails at step {failure.step}: {failure.message}")
-    cast = cast_row(values.row(checkpoint.step), base)
-    cursor = Cursor(checkpoint.step, cursor.memory, cast)
+    cast = cast_row(values.row(step), base)
+    cursor = Cursor(step, cursor.memory, cast)
     return Origin(
         definition=start.definition,
         schedule_uid=start.schedule_uid,
         schedule_revision=start.schedule_revision,
-        step=checkpoint.step,
-        values=Table.from_rows(checkpoint.step, [cast]),
+        step=step,
+        values=Table.from_rows(step, [cast]),
         cursor=cursor.to_json(),
     )
 

@@ -17,6 +17,7 @@ from lrkeeper.errors import (
 )
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import Failure
+from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.acquire import fenced
 from lrkeeper.server.runs.frontier import new_frontier
@@ -41,6 +42,7 @@ class Steps(NamedTuple):
     count: int  # type: ignore[assignment]  # hides tuple.count
     applied_step: int
     revision: int
+    given: Given = NOTHING
 
 
 class Answer(NamedTuple):
@@ -89,6 +91,8 @@ def _check(steps: Steps) -> None:
         raise StepOutOfRange(f"from_step is {steps.from_step}; it must be below {MAX_STEP}")
     if steps.count < 1:
         raise InvalidArgument(f"count is {steps.count}; it must be at least 1", field="count")
+    if steps.given and steps.count != 1:
+        raise InvalidArgument(f"count is {steps.count}; with given it must be 1", field="count")
     if not 0 <= steps.rank < MAX_WORLD_SIZE:
         raise InvalidArgument(f"rank is {steps.rank}; it must be 0 or more", field="rank")
     if not 0 <= steps.applied_step <= steps.from_step:
@@ -124,7 +128,9 @@ async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure
         _check_may_move(head, steps)
         most = head.most
         target = new_frontier(head.frontier, steps.from_step, min(steps.count, most), lowest, most)
-        after, blocks, failure = advanced(head, target, now)
+        if steps.given:
+            _check_given(head, steps)
+        after, blocks, failure = advanced(head, target, now, steps.given)
         if not blocks:
             return head, failure
         lane.head = None  # until it is known what the database has
@@ -177,6 +183,25 @@ def _check_may_move(head: Head, steps: Steps) -> None:
             f"and at most {MAX_AHEAD} steps may be skipped",
             frontier=head.frontier,
         )
+
+
+def _check_given(head: Head, steps: Steps) -> None:
+    if steps.from_step != head.frontier:
+        raise StepOutOfRange(
+            f"from_step is {steps.from_step}, and run {head.run.name!r} has got to {head.frontier}: a step that is "
+            "given a metric, an epoch, factors or changed values can only be the next one",
+            frontier=head.frontier,
+        )
+    seen = steps.given.seen
+    if seen is not None:
+        base = head.branch.base
+        sizes = {track: len(values) for track, values in seen.items()}
+        wanted = {track: len(values) for track, values in base.items()}
+        if sizes != wanted:
+            raise InvalidArgument(
+                f"given.seen has the values {sizes} by track; run {head.run.name!r} has {wanted}",
+                field="given.seen",
+            )
 
 
 def _before_origin(run: str, origin: int, step: int) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from lrkeeper.errors import BranchNotFound, RunInUse, RunNotFound, StepOutOfRange, UnknownFence
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import EVALUATOR_VERSION
+from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.acquire import fenced, heard_lately
 from lrkeeper.server.runs.head import in_force
@@ -48,6 +49,7 @@ class Explanation:
     fence: int
     holder: Incarnation | None
     origin: bool
+    given: Given
 
 
 async def get_run(keeper: Keeper, name: str) -> RunView:
@@ -93,7 +95,7 @@ async def explain(keeper: Keeper, name: str, step: int, branch: int | None) -> E
         if step == origin.step:
             maker = tx.first_holder(run.uid, found.branch)
             fence = maker.fence if maker is not None else run.fence
-            values, version = origin.values, EVALUATOR_VERSION
+            values, version, given = origin.values, EVALUATOR_VERSION, NOTHING
         else:
             blocks = tx.blocks(run.uid, found.branch, step, 1) if step > origin.step else []
             if not blocks or blocks[0].table.first_step > step:
@@ -105,6 +107,7 @@ async def explain(keeper: Keeper, name: str, step: int, branch: int | None) -> E
             (block,) = blocks
             values = block.table.cut(step, step + 1)
             version, fence = block.evaluator_version, block.fence
+            given = NOTHING if block.given is None else Given.from_json(block.given)
         # An edit made later cannot act at a committed step, so those below the step are those in force.
         ruling = in_force([edit for edit in tx.edits(run.uid, found.branch) if edit.effective_step <= step])
         names = _names(tx, ruling, found)
@@ -121,6 +124,7 @@ async def explain(keeper: Keeper, name: str, step: int, branch: int | None) -> E
             fence=fence,
             holder=tx.holder(run.uid, fence),
             origin=step == origin.step,
+            given=given,
         )
 
     return await keeper.storage.transact(read, writes=False)
