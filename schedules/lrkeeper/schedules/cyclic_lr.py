@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from lrkeeper.schedules import checks
 from lrkeeper.schedules.given import Inputs
@@ -83,11 +83,17 @@ class CyclicLR(EpochSchedule):
 
     def construct(self, initial: Row | None, now: Row, inputs: Inputs) -> Built:
         now = written(now, "lr", each(self.base_lr, now["lr"]))
-        return super().construct(initial, now, inputs)
+        base = now if initial is None else initial
+        row = written(now, "lr", self._lrs(base["lr"], 0, inputs))  # torch sets its base_lrs only afterwards
+        momentums = self.get_momentum(0, now, inputs)
+        return Built(0, base, row if momentums is None else written(row, "momentum", momentums))
 
     def get_lr(self, last_epoch: Steps, base: Row, now: Row, inputs: Inputs) -> Iterable[float]:
+        return self._lrs(each(self.base_lr, now["lr"]), last_epoch, inputs)
+
+    def _lrs(self, lows: Sequence[float], last_epoch: Steps, inputs: Inputs) -> list[float]:
         cycle, height = self._place(last_epoch)
-        lows, highs = each(self.base_lr, now["lr"]), each(self.max_lr, now["lr"])
+        highs = each(self.max_lr, lows)
         return [
             low + (high - low) * height * self._scale(cycle, last_epoch, inputs)
             for low, high in zip(lows, highs, strict=True)
