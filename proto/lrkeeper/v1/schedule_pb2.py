@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1alrkeeper/v1/schedule.proto\x12\x0blrkeeper.v1\"\xcc\x01\n\x08Schedule\x12&\n\x07step_lr\x18\x01 \x01(\x0b\x32\x13.lrkeeper.v1.StepLRH\x00\x12\x31\n\rmulti_step_lr\x18\x02 \x01(\x0b\x32\x18.lrkeeper.v1.MultiStepLRH\x00\x12\x32\n\rsequential_lr\x18\x03 \x01(\x0b\x32\x19.lrkeeper.v1.SequentialLRH\x00\x12)\n\x08sequence\x18\x04 \x01(\x0b\x32\x15.lrkeeper.v1.SequenceH\x00\x42\x06\n\x04kind\"L\n\x06StepLR\x12\x16\n\tstep_size\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05gamma\x18\x02 \x01(\x01H\x01\x88\x01\x01\x42\x0c\n\n_step_sizeB\x08\n\x06_gamma\"?\n\x0bMultiStepLR\x12\x12\n\nmilestones\x18\x01 \x03(\x01\x12\x12\n\x05gamma\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_gamma\"M\n\x0cSequentialLR\x12)\n\nschedulers\x18\x01 \x03(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x12\n\nmilestones\x18\x02 \x03(\x01\".\n\x08Sequence\x12\"\n\x06stages\x18\x01 \x03(\x0b\x32\x12.lrkeeper.v1.Stage\"H\n\x05Stage\x12\'\n\x08schedule\x18\x01 \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x0f\n\x02\x61t\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x05\n\x03_at\">\n\x0f\x45valuationError\x12\x0c\n\x04step\x18\x01 \x01(\x03\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1alrkeeper/v1/schedule.proto\x12\x0blrkeeper.v1\"\x8b\x07\n\x08Schedule\x12&\n\x07step_lr\x18\x01 \x01(\x0b\x32\x13.lrkeeper.v1.StepLRH\x00\x12\x31\n\rmulti_step_lr\x18\x02 \x01(\x0b\x32\x18.lrkeeper.v1.MultiStepLRH\x00\x12\x32\n\rsequential_lr\x18\x03 \x01(\x0b\x32\x19.lrkeeper.v1.SequentialLRH\x00\x12)\n\x08sequence\x18\x04 \x01(\x0b\x32\x15.lrkeeper.v1.SequenceH\x00\x12.\n\x0b\x63onstant_lr\x18\x05 \x01(\x0b\x32\x17.lrkeeper.v1.ConstantLRH\x00\x12*\n\tlinear_lr\x18\x06 \x01(\x0b\x32\x15.lrkeeper.v1.LinearLRH\x00\x12\x34\n\x0e\x65xponential_lr\x18\x07 \x01(\x0b\x32\x1a.lrkeeper.v1.ExponentialLRH\x00\x12\x32\n\rpolynomial_lr\x18\x08 \x01(\x0b\x32\x19.lrkeeper.v1.PolynomialLRH\x00\x12=\n\x13\x63osine_annealing_lr\x18\t \x01(\x0b\x32\x1e.lrkeeper.v1.CosineAnnealingLRH\x00\x12R\n\x1e\x63osine_annealing_warm_restarts\x18\n \x01(\x0b\x32(.lrkeeper.v1.CosineAnnealingWarmRestartsH\x00\x12*\n\tcyclic_lr\x18\x0b \x01(\x0b\x32\x15.lrkeeper.v1.CyclicLRH\x00\x12/\n\x0cone_cycle_lr\x18\x0c \x01(\x0b\x32\x17.lrkeeper.v1.OneCycleLRH\x00\x12*\n\tlambda_lr\x18\r \x01(\x0b\x32\x15.lrkeeper.v1.LambdaLRH\x00\x12:\n\x11multiplicative_lr\x18\x0e \x01(\x0b\x32\x1d.lrkeeper.v1.MultiplicativeLRH\x00\x12>\n\x14reduce_lr_on_plateau\x18\x0f \x01(\x0b\x32\x1e.lrkeeper.v1.ReduceLROnPlateauH\x00\x12#\n\x05swalr\x18\x10 \x01(\x0b\x32\x12.lrkeeper.v1.SWALRH\x00\x12:\n\x11\x63hained_scheduler\x18\x11 \x01(\x0b\x32\x1d.lrkeeper.v1.ChainedSchedulerH\x00\x42\x06\n\x04kind\"L\n\x06StepLR\x12\x16\n\tstep_size\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05gamma\x18\x02 \x01(\x01H\x01\x88\x01\x01\x42\x0c\n\n_step_sizeB\x08\n\x06_gamma\"?\n\x0bMultiStepLR\x12\x12\n\nmilestones\x18\x01 \x03(\x01\x12\x12\n\x05gamma\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_gamma\"M\n\x0cSequentialLR\x12)\n\nschedulers\x18\x01 \x03(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x12\n\nmilestones\x18\x02 \x03(\x01\".\n\x08Sequence\x12\"\n\x06stages\x18\x01 \x03(\x0b\x32\x12.lrkeeper.v1.Stage\"H\n\x05Stage\x12\'\n\x08schedule\x18\x01 \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x0f\n\x02\x61t\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x05\n\x03_at\"V\n\nConstantLR\x12\x13\n\x06\x66\x61\x63tor\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x18\n\x0btotal_iters\x18\x02 \x01(\x01H\x01\x88\x01\x01\x42\t\n\x07_factorB\x0e\n\x0c_total_iters\"\x88\x01\n\x08LinearLR\x12\x19\n\x0cstart_factor\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\nend_factor\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x18\n\x0btotal_iters\x18\x03 \x01(\x01H\x02\x88\x01\x01\x42\x0f\n\r_start_factorB\r\n\x0b_end_factorB\x0e\n\x0c_total_iters\"-\n\rExponentialLR\x12\x12\n\x05gamma\x18\x01 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_gamma\"V\n\x0cPolynomialLR\x12\x18\n\x0btotal_iters\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05power\x18\x02 \x01(\x01H\x01\x88\x01\x01\x42\x0e\n\x0c_total_itersB\x08\n\x06_power\"S\n\x11\x43osineAnnealingLR\x12\x12\n\x05T_max\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x65ta_min\x18\x02 \x01(\x01H\x01\x88\x01\x01\x42\x08\n\x06_T_maxB\n\n\x08_eta_min\"y\n\x1b\x43osineAnnealingWarmRestarts\x12\x10\n\x03T_0\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x06T_mult\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x07\x65ta_min\x18\x03 \x01(\x01H\x02\x88\x01\x01\x42\x06\n\x04_T_0B\t\n\x07_T_multB\n\n\x08_eta_min\"\xc8\x03\n\x08\x43yclicLR\x12\x0f\n\x07\x62\x61se_lr\x18\x01 \x03(\x01\x12\x0e\n\x06max_lr\x18\x02 \x03(\x01\x12\x19\n\x0cstep_size_up\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0estep_size_down\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\x04mode\x18\x05 \x01(\tH\x02\x88\x01\x01\x12\x12\n\x05gamma\x18\x06 \x01(\x01H\x03\x88\x01\x01\x12\x1c\n\x0f\x63ustom_scale_fn\x18\x07 \x01(\x08H\x04\x88\x01\x01\x12\x17\n\nscale_mode\x18\x08 \x01(\tH\x05\x88\x01\x01\x12\x1b\n\x0e\x63ycle_momentum\x18\t \x01(\x08H\x06\x88\x01\x01\x12\x15\n\rbase_momentum\x18\n \x03(\x01\x12\x14\n\x0cmax_momentum\x18\x0b \x03(\x01\x12\x17\n\ntotal_size\x18\x0c \x01(\x01H\x07\x88\x01\x01\x12\x17\n\nstep_ratio\x18\r \x01(\x01H\x08\x88\x01\x01\x42\x0f\n\r_step_size_upB\x11\n\x0f_step_size_downB\x07\n\x05_modeB\x08\n\x06_gammaB\x12\n\x10_custom_scale_fnB\r\n\x0b_scale_modeB\x11\n\x0f_cycle_momentumB\r\n\x0b_total_sizeB\r\n\x0b_step_ratio\"\x90\x04\n\nOneCycleLR\x12\x0e\n\x06max_lr\x18\x01 \x03(\x01\x12\x18\n\x0btotal_steps\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x06\x65pochs\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x1c\n\x0fsteps_per_epoch\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12\x16\n\tpct_start\x18\x05 \x01(\x01H\x03\x88\x01\x01\x12\x1c\n\x0f\x61nneal_strategy\x18\x06 \x01(\tH\x04\x88\x01\x01\x12\x1b\n\x0e\x63ycle_momentum\x18\x07 \x01(\x08H\x05\x88\x01\x01\x12\x15\n\rbase_momentum\x18\x08 \x03(\x01\x12\x14\n\x0cmax_momentum\x18\t \x03(\x01\x12\x17\n\ndiv_factor\x18\n \x01(\x01H\x06\x88\x01\x01\x12\x1d\n\x10\x66inal_div_factor\x18\x0b \x01(\x01H\x07\x88\x01\x01\x12\x18\n\x0bthree_phase\x18\x0c \x01(\x08H\x08\x88\x01\x01\x12\x12\n\ninitial_lr\x18\r \x03(\x01\x12\x0e\n\x06min_lr\x18\x0e \x03(\x01\x12\x17\n\x0fphase_end_steps\x18\x0f \x03(\x01\x42\x0e\n\x0c_total_stepsB\t\n\x07_epochsB\x12\n\x10_steps_per_epochB\x0c\n\n_pct_startB\x12\n\x10_anneal_strategyB\x11\n\x0f_cycle_momentumB\r\n\x0b_div_factorB\x13\n\x11_final_div_factorB\x0e\n\x0c_three_phase\"\n\n\x08LambdaLR\"\x12\n\x10MultiplicativeLR\"\x97\x02\n\x11ReduceLROnPlateau\x12\x11\n\x04mode\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06\x66\x61\x63tor\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\x08patience\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x16\n\tthreshold\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x1b\n\x0ethreshold_mode\x18\x05 \x01(\tH\x04\x88\x01\x01\x12\x15\n\x08\x63ooldown\x18\x06 \x01(\x01H\x05\x88\x01\x01\x12\x0e\n\x06min_lr\x18\x07 \x03(\x01\x12\x10\n\x03\x65ps\x18\x08 \x01(\x01H\x06\x88\x01\x01\x42\x07\n\x05_modeB\t\n\x07_factorB\x0b\n\t_patienceB\x0c\n\n_thresholdB\x11\n\x0f_threshold_modeB\x0b\n\t_cooldownB\x06\n\x04_eps\"w\n\x05SWALR\x12\x0e\n\x06swa_lr\x18\x01 \x03(\x01\x12\x1a\n\ranneal_epochs\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x1c\n\x0f\x61nneal_strategy\x18\x03 \x01(\tH\x01\x88\x01\x01\x42\x10\n\x0e_anneal_epochsB\x12\n\x10_anneal_strategy\"=\n\x10\x43hainedScheduler\x12)\n\nschedulers\x18\x01 \x03(\x0b\x32\x15.lrkeeper.v1.Schedule\">\n\x0f\x45valuationError\x12\x0c\n\x04step\x18\x01 \x01(\x03\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,17 +32,43 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lrkeeper.v1.schedule_pb2', 
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SCHEDULE']._serialized_start=44
-  _globals['_SCHEDULE']._serialized_end=248
-  _globals['_STEPLR']._serialized_start=250
-  _globals['_STEPLR']._serialized_end=326
-  _globals['_MULTISTEPLR']._serialized_start=328
-  _globals['_MULTISTEPLR']._serialized_end=391
-  _globals['_SEQUENTIALLR']._serialized_start=393
-  _globals['_SEQUENTIALLR']._serialized_end=470
-  _globals['_SEQUENCE']._serialized_start=472
-  _globals['_SEQUENCE']._serialized_end=518
-  _globals['_STAGE']._serialized_start=520
-  _globals['_STAGE']._serialized_end=592
-  _globals['_EVALUATIONERROR']._serialized_start=594
-  _globals['_EVALUATIONERROR']._serialized_end=656
+  _globals['_SCHEDULE']._serialized_end=951
+  _globals['_STEPLR']._serialized_start=953
+  _globals['_STEPLR']._serialized_end=1029
+  _globals['_MULTISTEPLR']._serialized_start=1031
+  _globals['_MULTISTEPLR']._serialized_end=1094
+  _globals['_SEQUENTIALLR']._serialized_start=1096
+  _globals['_SEQUENTIALLR']._serialized_end=1173
+  _globals['_SEQUENCE']._serialized_start=1175
+  _globals['_SEQUENCE']._serialized_end=1221
+  _globals['_STAGE']._serialized_start=1223
+  _globals['_STAGE']._serialized_end=1295
+  _globals['_CONSTANTLR']._serialized_start=1297
+  _globals['_CONSTANTLR']._serialized_end=1383
+  _globals['_LINEARLR']._serialized_start=1386
+  _globals['_LINEARLR']._serialized_end=1522
+  _globals['_EXPONENTIALLR']._serialized_start=1524
+  _globals['_EXPONENTIALLR']._serialized_end=1569
+  _globals['_POLYNOMIALLR']._serialized_start=1571
+  _globals['_POLYNOMIALLR']._serialized_end=1657
+  _globals['_COSINEANNEALINGLR']._serialized_start=1659
+  _globals['_COSINEANNEALINGLR']._serialized_end=1742
+  _globals['_COSINEANNEALINGWARMRESTARTS']._serialized_start=1744
+  _globals['_COSINEANNEALINGWARMRESTARTS']._serialized_end=1865
+  _globals['_CYCLICLR']._serialized_start=1868
+  _globals['_CYCLICLR']._serialized_end=2324
+  _globals['_ONECYCLELR']._serialized_start=2327
+  _globals['_ONECYCLELR']._serialized_end=2855
+  _globals['_LAMBDALR']._serialized_start=2857
+  _globals['_LAMBDALR']._serialized_end=2867
+  _globals['_MULTIPLICATIVELR']._serialized_start=2869
+  _globals['_MULTIPLICATIVELR']._serialized_end=2887
+  _globals['_REDUCELRONPLATEAU']._serialized_start=2890
+  _globals['_REDUCELRONPLATEAU']._serialized_end=3169
+  _globals['_SWALR']._serialized_start=3171
+  _globals['_SWALR']._serialized_end=3290
+  _globals['_CHAINEDSCHEDULER']._serialized_start=3292
+  _globals['_CHAINEDSCHEDULER']._serialized_end=3353
+  _globals['_EVALUATIONERROR']._serialized_start=3355
+  _globals['_EVALUATIONERROR']._serialized_end=3417
 # @@protoc_insertion_point(module_scope)

@@ -34,6 +34,19 @@ class Schedule(_message.Message):
     MULTI_STEP_LR_FIELD_NUMBER: _builtins.int
     SEQUENTIAL_LR_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
+    CONSTANT_LR_FIELD_NUMBER: _builtins.int
+    LINEAR_LR_FIELD_NUMBER: _builtins.int
+    EXPONENTIAL_LR_FIELD_NUMBER: _builtins.int
+    POLYNOMIAL_LR_FIELD_NUMBER: _builtins.int
+    COSINE_ANNEALING_LR_FIELD_NUMBER: _builtins.int
+    COSINE_ANNEALING_WARM_RESTARTS_FIELD_NUMBER: _builtins.int
+    CYCLIC_LR_FIELD_NUMBER: _builtins.int
+    ONE_CYCLE_LR_FIELD_NUMBER: _builtins.int
+    LAMBDA_LR_FIELD_NUMBER: _builtins.int
+    MULTIPLICATIVE_LR_FIELD_NUMBER: _builtins.int
+    REDUCE_LR_ON_PLATEAU_FIELD_NUMBER: _builtins.int
+    SWALR_FIELD_NUMBER: _builtins.int
+    CHAINED_SCHEDULER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def step_lr(self) -> Global___StepLR: ...
     @_builtins.property
@@ -42,6 +55,32 @@ class Schedule(_message.Message):
     def sequential_lr(self) -> Global___SequentialLR: ...
     @_builtins.property
     def sequence(self) -> Global___Sequence: ...
+    @_builtins.property
+    def constant_lr(self) -> Global___ConstantLR: ...
+    @_builtins.property
+    def linear_lr(self) -> Global___LinearLR: ...
+    @_builtins.property
+    def exponential_lr(self) -> Global___ExponentialLR: ...
+    @_builtins.property
+    def polynomial_lr(self) -> Global___PolynomialLR: ...
+    @_builtins.property
+    def cosine_annealing_lr(self) -> Global___CosineAnnealingLR: ...
+    @_builtins.property
+    def cosine_annealing_warm_restarts(self) -> Global___CosineAnnealingWarmRestarts: ...
+    @_builtins.property
+    def cyclic_lr(self) -> Global___CyclicLR: ...
+    @_builtins.property
+    def one_cycle_lr(self) -> Global___OneCycleLR: ...
+    @_builtins.property
+    def lambda_lr(self) -> Global___LambdaLR: ...
+    @_builtins.property
+    def multiplicative_lr(self) -> Global___MultiplicativeLR: ...
+    @_builtins.property
+    def reduce_lr_on_plateau(self) -> Global___ReduceLROnPlateau: ...
+    @_builtins.property
+    def swalr(self) -> Global___SWALR: ...
+    @_builtins.property
+    def chained_scheduler(self) -> Global___ChainedScheduler: ...
     def __init__(
         self,
         *,
@@ -49,12 +88,25 @@ class Schedule(_message.Message):
         multi_step_lr: Global___MultiStepLR | None = ...,
         sequential_lr: Global___SequentialLR | None = ...,
         sequence: Global___Sequence | None = ...,
+        constant_lr: Global___ConstantLR | None = ...,
+        linear_lr: Global___LinearLR | None = ...,
+        exponential_lr: Global___ExponentialLR | None = ...,
+        polynomial_lr: Global___PolynomialLR | None = ...,
+        cosine_annealing_lr: Global___CosineAnnealingLR | None = ...,
+        cosine_annealing_warm_restarts: Global___CosineAnnealingWarmRestarts | None = ...,
+        cyclic_lr: Global___CyclicLR | None = ...,
+        one_cycle_lr: Global___OneCycleLR | None = ...,
+        lambda_lr: Global___LambdaLR | None = ...,
+        multiplicative_lr: Global___MultiplicativeLR | None = ...,
+        reduce_lr_on_plateau: Global___ReduceLROnPlateau | None = ...,
+        swalr: Global___SWALR | None = ...,
+        chained_scheduler: Global___ChainedScheduler | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "multi_step_lr", b"multi_step_lr", "sequence", b"sequence", "sequential_lr", b"sequential_lr", "step_lr", b"step_lr"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chained_scheduler", b"chained_scheduler", "constant_lr", b"constant_lr", "cosine_annealing_lr", b"cosine_annealing_lr", "cosine_annealing_warm_restarts", b"cosine_annealing_warm_restarts", "cyclic_lr", b"cyclic_lr", "exponential_lr", b"exponential_lr", "kind", b"kind", "lambda_lr", b"lambda_lr", "linear_lr", b"linear_lr", "multi_step_lr", b"multi_step_lr", "multiplicative_lr", b"multiplicative_lr", "one_cycle_lr", b"one_cycle_lr", "polynomial_lr", b"polynomial_lr", "reduce_lr_on_plateau", b"reduce_lr_on_plateau", "sequence", b"sequence", "sequential_lr", b"sequential_lr", "step_lr", b"step_lr", "swalr", b"swalr"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "multi_step_lr", b"multi_step_lr", "sequence", b"sequence", "sequential_lr", b"sequential_lr", "step_lr", b"step_lr"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained_scheduler", b"chained_scheduler", "constant_lr", b"constant_lr", "cosine_annealing_lr", b"cosine_annealing_lr", "cosine_annealing_warm_restarts", b"cosine_annealing_warm_restarts", "cyclic_lr", b"cyclic_lr", "exponential_lr", b"exponential_lr", "kind", b"kind", "lambda_lr", b"lambda_lr", "linear_lr", b"linear_lr", "multi_step_lr", b"multi_step_lr", "multiplicative_lr", b"multiplicative_lr", "one_cycle_lr", b"one_cycle_lr", "polynomial_lr", b"polynomial_lr", "reduce_lr_on_plateau", b"reduce_lr_on_plateau", "sequence", b"sequence", "sequential_lr", b"sequential_lr", "step_lr", b"step_lr", "swalr", b"swalr"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["step_lr", "multi_step_lr", "sequential_lr", "sequence"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["step_lr", "multi_step_lr", "sequential_lr", "sequence", "constant_lr", "linear_lr", "exponential_lr", "polynomial_lr", "cosine_annealing_lr", "cosine_annealing_warm_restarts", "cyclic_lr", "one_cycle_lr", "lambda_lr", "multiplicative_lr", "reduce_lr_on_plateau", "swalr", "chained_scheduler"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -206,6 +258,626 @@ class Stage(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__at) -> _WhichOneofReturnType__at | None: ...
 
 Global___Stage: _TypeAlias = Stage  # noqa: Y015
+
+@_typing.final
+class ConstantLR(_message.Message):
+    """torch.optim.lr_scheduler.ConstantLR: multiplies the lr by factor, until step total_iters undoes it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FACTOR_FIELD_NUMBER: _builtins.int
+    TOTAL_ITERS_FIELD_NUMBER: _builtins.int
+    factor: _builtins.float
+    """1/3 if absent."""
+    total_iters: _builtins.float
+    """5 if absent."""
+    def __init__(
+        self,
+        *,
+        factor: _builtins.float | None = ...,
+        total_iters: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_factor", b"_factor", "_total_iters", b"_total_iters", "factor", b"factor", "total_iters", b"total_iters"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_factor", b"_factor", "_total_iters", b"_total_iters", "factor", b"factor", "total_iters", b"total_iters"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__factor: _TypeAlias = _typing.Literal["factor"]  # noqa: Y015
+    _WhichOneofArgType__factor: _TypeAlias = _typing.Literal["_factor", b"_factor"]  # noqa: Y015
+    _WhichOneofReturnType__total_iters: _TypeAlias = _typing.Literal["total_iters"]  # noqa: Y015
+    _WhichOneofArgType__total_iters: _TypeAlias = _typing.Literal["_total_iters", b"_total_iters"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__factor) -> _WhichOneofReturnType__factor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_iters) -> _WhichOneofReturnType__total_iters | None: ...
+
+Global___ConstantLR: _TypeAlias = ConstantLR  # noqa: Y015
+
+@_typing.final
+class LinearLR(_message.Message):
+    """torch.optim.lr_scheduler.LinearLR: moves a factor of the lr in equal parts over total_iters steps."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FACTOR_FIELD_NUMBER: _builtins.int
+    END_FACTOR_FIELD_NUMBER: _builtins.int
+    TOTAL_ITERS_FIELD_NUMBER: _builtins.int
+    start_factor: _builtins.float
+    """1/3 if absent."""
+    end_factor: _builtins.float
+    """1 if absent."""
+    total_iters: _builtins.float
+    """5 if absent."""
+    def __init__(
+        self,
+        *,
+        start_factor: _builtins.float | None = ...,
+        end_factor: _builtins.float | None = ...,
+        total_iters: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_end_factor", b"_end_factor", "_start_factor", b"_start_factor", "_total_iters", b"_total_iters", "end_factor", b"end_factor", "start_factor", b"start_factor", "total_iters", b"total_iters"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_end_factor", b"_end_factor", "_start_factor", b"_start_factor", "_total_iters", b"_total_iters", "end_factor", b"end_factor", "start_factor", b"start_factor", "total_iters", b"total_iters"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__end_factor: _TypeAlias = _typing.Literal["end_factor"]  # noqa: Y015
+    _WhichOneofArgType__end_factor: _TypeAlias = _typing.Literal["_end_factor", b"_end_factor"]  # noqa: Y015
+    _WhichOneofReturnType__start_factor: _TypeAlias = _typing.Literal["start_factor"]  # noqa: Y015
+    _WhichOneofArgType__start_factor: _TypeAlias = _typing.Literal["_start_factor", b"_start_factor"]  # noqa: Y015
+    _WhichOneofReturnType__total_iters: _TypeAlias = _typing.Literal["total_iters"]  # noqa: Y015
+    _WhichOneofArgType__total_iters: _TypeAlias = _typing.Literal["_total_iters", b"_total_iters"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__end_factor) -> _WhichOneofReturnType__end_factor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__start_factor) -> _WhichOneofReturnType__start_factor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_iters) -> _WhichOneofReturnType__total_iters | None: ...
+
+Global___LinearLR: _TypeAlias = LinearLR  # noqa: Y015
+
+@_typing.final
+class ExponentialLR(_message.Message):
+    """torch.optim.lr_scheduler.ExponentialLR: multiplies the lr by gamma at every step."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GAMMA_FIELD_NUMBER: _builtins.int
+    gamma: _builtins.float
+    """Required."""
+    def __init__(
+        self,
+        *,
+        gamma: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gamma", b"_gamma", "gamma", b"gamma"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gamma", b"_gamma", "gamma", b"gamma"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__gamma: _TypeAlias = _typing.Literal["gamma"]  # noqa: Y015
+    _WhichOneofArgType__gamma: _TypeAlias = _typing.Literal["_gamma", b"_gamma"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gamma) -> _WhichOneofReturnType__gamma | None: ...
+
+Global___ExponentialLR: _TypeAlias = ExponentialLR  # noqa: Y015
+
+@_typing.final
+class PolynomialLR(_message.Message):
+    """torch.optim.lr_scheduler.PolynomialLR: lets the lr fall to 0 over total_iters steps."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_ITERS_FIELD_NUMBER: _builtins.int
+    POWER_FIELD_NUMBER: _builtins.int
+    total_iters: _builtins.float
+    """5 if absent."""
+    power: _builtins.float
+    """1 if absent."""
+    def __init__(
+        self,
+        *,
+        total_iters: _builtins.float | None = ...,
+        power: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_power", b"_power", "_total_iters", b"_total_iters", "power", b"power", "total_iters", b"total_iters"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_power", b"_power", "_total_iters", b"_total_iters", "power", b"power", "total_iters", b"total_iters"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__power: _TypeAlias = _typing.Literal["power"]  # noqa: Y015
+    _WhichOneofArgType__power: _TypeAlias = _typing.Literal["_power", b"_power"]  # noqa: Y015
+    _WhichOneofReturnType__total_iters: _TypeAlias = _typing.Literal["total_iters"]  # noqa: Y015
+    _WhichOneofArgType__total_iters: _TypeAlias = _typing.Literal["_total_iters", b"_total_iters"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__power) -> _WhichOneofReturnType__power | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_iters) -> _WhichOneofReturnType__total_iters | None: ...
+
+Global___PolynomialLR: _TypeAlias = PolynomialLR  # noqa: Y015
+
+@_typing.final
+class CosineAnnealingLR(_message.Message):
+    """torch.optim.lr_scheduler.CosineAnnealingLR: half a cosine down to eta_min over T_max steps, and up again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    T_MAX_FIELD_NUMBER: _builtins.int
+    ETA_MIN_FIELD_NUMBER: _builtins.int
+    T_max: _builtins.float
+    """Required.
+    buf:lint:ignore FIELD_LOWER_SNAKE_CASE
+    """
+    eta_min: _builtins.float
+    """0 if absent."""
+    def __init__(
+        self,
+        *,
+        T_max: _builtins.float | None = ...,
+        eta_min: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["T_max", b"T_max", "_T_max", b"_T_max", "_eta_min", b"_eta_min", "eta_min", b"eta_min"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["T_max", b"T_max", "_T_max", b"_T_max", "_eta_min", b"_eta_min", "eta_min", b"eta_min"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__T_max: _TypeAlias = _typing.Literal["T_max"]  # noqa: Y015
+    _WhichOneofArgType__T_max: _TypeAlias = _typing.Literal["_T_max", b"_T_max"]  # noqa: Y015
+    _WhichOneofReturnType__eta_min: _TypeAlias = _typing.Literal["eta_min"]  # noqa: Y015
+    _WhichOneofArgType__eta_min: _TypeAlias = _typing.Literal["_eta_min", b"_eta_min"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__T_max) -> _WhichOneofReturnType__T_max | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__eta_min) -> _WhichOneofReturnType__eta_min | None: ...
+
+Global___CosineAnnealingLR: _TypeAlias = CosineAnnealingLR  # noqa: Y015
+
+@_typing.final
+class CosineAnnealingWarmRestarts(_message.Message):
+    """torch.optim.lr_scheduler.CosineAnnealingWarmRestarts: half a cosine down, again and again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    T_0_FIELD_NUMBER: _builtins.int
+    T_MULT_FIELD_NUMBER: _builtins.int
+    ETA_MIN_FIELD_NUMBER: _builtins.int
+    T_0: _builtins.float
+    """Steps to the first restart. Required.
+    buf:lint:ignore FIELD_LOWER_SNAKE_CASE
+    """
+    T_mult: _builtins.float
+    """By what the steps between restarts grow; 1 if absent.
+    buf:lint:ignore FIELD_LOWER_SNAKE_CASE
+    """
+    eta_min: _builtins.float
+    """0 if absent."""
+    def __init__(
+        self,
+        *,
+        T_0: _builtins.float | None = ...,
+        T_mult: _builtins.float | None = ...,
+        eta_min: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["T_0", b"T_0", "T_mult", b"T_mult", "_T_0", b"_T_0", "_T_mult", b"_T_mult", "_eta_min", b"_eta_min", "eta_min", b"eta_min"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["T_0", b"T_0", "T_mult", b"T_mult", "_T_0", b"_T_0", "_T_mult", b"_T_mult", "_eta_min", b"_eta_min", "eta_min", b"eta_min"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__T_0: _TypeAlias = _typing.Literal["T_0"]  # noqa: Y015
+    _WhichOneofArgType__T_0: _TypeAlias = _typing.Literal["_T_0", b"_T_0"]  # noqa: Y015
+    _WhichOneofReturnType__T_mult: _TypeAlias = _typing.Literal["T_mult"]  # noqa: Y015
+    _WhichOneofArgType__T_mult: _TypeAlias = _typing.Literal["_T_mult", b"_T_mult"]  # noqa: Y015
+    _WhichOneofReturnType__eta_min: _TypeAlias = _typing.Literal["eta_min"]  # noqa: Y015
+    _WhichOneofArgType__eta_min: _TypeAlias = _typing.Literal["_eta_min", b"_eta_min"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__T_0) -> _WhichOneofReturnType__T_0 | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__T_mult) -> _WhichOneofReturnType__T_mult | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__eta_min) -> _WhichOneofReturnType__eta_min | None: ...
+
+Global___CosineAnnealingWarmRestarts: _TypeAlias = CosineAnnealingWarmRestarts  # noqa: Y015
+
+@_typing.final
+class CyclicLR(_message.Message):
+    """torch.optim.lr_scheduler.CyclicLR. Where a field has a number for each param group, one stands for all."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BASE_LR_FIELD_NUMBER: _builtins.int
+    MAX_LR_FIELD_NUMBER: _builtins.int
+    STEP_SIZE_UP_FIELD_NUMBER: _builtins.int
+    STEP_SIZE_DOWN_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    GAMMA_FIELD_NUMBER: _builtins.int
+    CUSTOM_SCALE_FN_FIELD_NUMBER: _builtins.int
+    SCALE_MODE_FIELD_NUMBER: _builtins.int
+    CYCLE_MOMENTUM_FIELD_NUMBER: _builtins.int
+    BASE_MOMENTUM_FIELD_NUMBER: _builtins.int
+    MAX_MOMENTUM_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    STEP_RATIO_FIELD_NUMBER: _builtins.int
+    step_size_up: _builtins.float
+    """2000 if absent."""
+    step_size_down: _builtins.float
+    """step_size_up if absent."""
+    mode: _builtins.str
+    """"triangular" (if absent), "triangular2" or "exp_range"."""
+    gamma: _builtins.float
+    """1 if absent."""
+    custom_scale_fn: _builtins.bool
+    """Whether each step is given the factors of a function, torch's scale_fn."""
+    scale_mode: _builtins.str
+    """What such a function is called with: "cycle" (if absent) or "iterations"."""
+    cycle_momentum: _builtins.bool
+    """True if absent."""
+    total_size: _builtins.float
+    """Steps of a cycle, and the part of it in which the lr rises: of a live scheduler in which they are
+    not what the step sizes give.
+    """
+    step_ratio: _builtins.float
+    @_builtins.property
+    def base_lr(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Required."""
+
+    @_builtins.property
+    def max_lr(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Required."""
+
+    @_builtins.property
+    def base_momentum(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """0.8 if empty."""
+
+    @_builtins.property
+    def max_momentum(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """0.9 if empty."""
+
+    def __init__(
+        self,
+        *,
+        base_lr: _abc.Iterable[_builtins.float] | None = ...,
+        max_lr: _abc.Iterable[_builtins.float] | None = ...,
+        step_size_up: _builtins.float | None = ...,
+        step_size_down: _builtins.float | None = ...,
+        mode: _builtins.str | None = ...,
+        gamma: _builtins.float | None = ...,
+        custom_scale_fn: _builtins.bool | None = ...,
+        scale_mode: _builtins.str | None = ...,
+        cycle_momentum: _builtins.bool | None = ...,
+        base_momentum: _abc.Iterable[_builtins.float] | None = ...,
+        max_momentum: _abc.Iterable[_builtins.float] | None = ...,
+        total_size: _builtins.float | None = ...,
+        step_ratio: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_custom_scale_fn", b"_custom_scale_fn", "_cycle_momentum", b"_cycle_momentum", "_gamma", b"_gamma", "_mode", b"_mode", "_scale_mode", b"_scale_mode", "_step_ratio", b"_step_ratio", "_step_size_down", b"_step_size_down", "_step_size_up", b"_step_size_up", "_total_size", b"_total_size", "custom_scale_fn", b"custom_scale_fn", "cycle_momentum", b"cycle_momentum", "gamma", b"gamma", "mode", b"mode", "scale_mode", b"scale_mode", "step_ratio", b"step_ratio", "step_size_down", b"step_size_down", "step_size_up", b"step_size_up", "total_size", b"total_size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_custom_scale_fn", b"_custom_scale_fn", "_cycle_momentum", b"_cycle_momentum", "_gamma", b"_gamma", "_mode", b"_mode", "_scale_mode", b"_scale_mode", "_step_ratio", b"_step_ratio", "_step_size_down", b"_step_size_down", "_step_size_up", b"_step_size_up", "_total_size", b"_total_size", "base_lr", b"base_lr", "base_momentum", b"base_momentum", "custom_scale_fn", b"custom_scale_fn", "cycle_momentum", b"cycle_momentum", "gamma", b"gamma", "max_lr", b"max_lr", "max_momentum", b"max_momentum", "mode", b"mode", "scale_mode", b"scale_mode", "step_ratio", b"step_ratio", "step_size_down", b"step_size_down", "step_size_up", b"step_size_up", "total_size", b"total_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__custom_scale_fn: _TypeAlias = _typing.Literal["custom_scale_fn"]  # noqa: Y015
+    _WhichOneofArgType__custom_scale_fn: _TypeAlias = _typing.Literal["_custom_scale_fn", b"_custom_scale_fn"]  # noqa: Y015
+    _WhichOneofReturnType__cycle_momentum: _TypeAlias = _typing.Literal["cycle_momentum"]  # noqa: Y015
+    _WhichOneofArgType__cycle_momentum: _TypeAlias = _typing.Literal["_cycle_momentum", b"_cycle_momentum"]  # noqa: Y015
+    _WhichOneofReturnType__gamma: _TypeAlias = _typing.Literal["gamma"]  # noqa: Y015
+    _WhichOneofArgType__gamma: _TypeAlias = _typing.Literal["_gamma", b"_gamma"]  # noqa: Y015
+    _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
+    _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
+    _WhichOneofReturnType__scale_mode: _TypeAlias = _typing.Literal["scale_mode"]  # noqa: Y015
+    _WhichOneofArgType__scale_mode: _TypeAlias = _typing.Literal["_scale_mode", b"_scale_mode"]  # noqa: Y015
+    _WhichOneofReturnType__step_ratio: _TypeAlias = _typing.Literal["step_ratio"]  # noqa: Y015
+    _WhichOneofArgType__step_ratio: _TypeAlias = _typing.Literal["_step_ratio", b"_step_ratio"]  # noqa: Y015
+    _WhichOneofReturnType__step_size_down: _TypeAlias = _typing.Literal["step_size_down"]  # noqa: Y015
+    _WhichOneofArgType__step_size_down: _TypeAlias = _typing.Literal["_step_size_down", b"_step_size_down"]  # noqa: Y015
+    _WhichOneofReturnType__step_size_up: _TypeAlias = _typing.Literal["step_size_up"]  # noqa: Y015
+    _WhichOneofArgType__step_size_up: _TypeAlias = _typing.Literal["_step_size_up", b"_step_size_up"]  # noqa: Y015
+    _WhichOneofReturnType__total_size: _TypeAlias = _typing.Literal["total_size"]  # noqa: Y015
+    _WhichOneofArgType__total_size: _TypeAlias = _typing.Literal["_total_size", b"_total_size"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__custom_scale_fn) -> _WhichOneofReturnType__custom_scale_fn | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cycle_momentum) -> _WhichOneofReturnType__cycle_momentum | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gamma) -> _WhichOneofReturnType__gamma | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__scale_mode) -> _WhichOneofReturnType__scale_mode | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__step_ratio) -> _WhichOneofReturnType__step_ratio | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__step_size_down) -> _WhichOneofReturnType__step_size_down | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__step_size_up) -> _WhichOneofReturnType__step_size_up | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_size) -> _WhichOneofReturnType__total_size | None: ...
+
+Global___CyclicLR: _TypeAlias = CyclicLR  # noqa: Y015
+
+@_typing.final
+class OneCycleLR(_message.Message):
+    """torch.optim.lr_scheduler.OneCycleLR. Where a field has a number for each param group, one stands for all."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAX_LR_FIELD_NUMBER: _builtins.int
+    TOTAL_STEPS_FIELD_NUMBER: _builtins.int
+    EPOCHS_FIELD_NUMBER: _builtins.int
+    STEPS_PER_EPOCH_FIELD_NUMBER: _builtins.int
+    PCT_START_FIELD_NUMBER: _builtins.int
+    ANNEAL_STRATEGY_FIELD_NUMBER: _builtins.int
+    CYCLE_MOMENTUM_FIELD_NUMBER: _builtins.int
+    BASE_MOMENTUM_FIELD_NUMBER: _builtins.int
+    MAX_MOMENTUM_FIELD_NUMBER: _builtins.int
+    DIV_FACTOR_FIELD_NUMBER: _builtins.int
+    FINAL_DIV_FACTOR_FIELD_NUMBER: _builtins.int
+    THREE_PHASE_FIELD_NUMBER: _builtins.int
+    INITIAL_LR_FIELD_NUMBER: _builtins.int
+    MIN_LR_FIELD_NUMBER: _builtins.int
+    PHASE_END_STEPS_FIELD_NUMBER: _builtins.int
+    total_steps: _builtins.float
+    """Required, or epochs and steps_per_epoch."""
+    epochs: _builtins.float
+    steps_per_epoch: _builtins.float
+    pct_start: _builtins.float
+    """0.3 if absent."""
+    anneal_strategy: _builtins.str
+    """"cos" (if absent) or "linear"."""
+    cycle_momentum: _builtins.bool
+    """True if absent."""
+    div_factor: _builtins.float
+    """25 if absent."""
+    final_div_factor: _builtins.float
+    """10000 if absent."""
+    three_phase: _builtins.bool
+    """False if absent."""
+    @_builtins.property
+    def max_lr(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Required."""
+
+    @_builtins.property
+    def base_momentum(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """0.85 if empty."""
+
+    @_builtins.property
+    def max_momentum(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """0.95 if empty."""
+
+    @_builtins.property
+    def initial_lr(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """What a live scheduler has where it is not what the fields above give."""
+
+    @_builtins.property
+    def min_lr(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def phase_end_steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    def __init__(
+        self,
+        *,
+        max_lr: _abc.Iterable[_builtins.float] | None = ...,
+        total_steps: _builtins.float | None = ...,
+        epochs: _builtins.float | None = ...,
+        steps_per_epoch: _builtins.float | None = ...,
+        pct_start: _builtins.float | None = ...,
+        anneal_strategy: _builtins.str | None = ...,
+        cycle_momentum: _builtins.bool | None = ...,
+        base_momentum: _abc.Iterable[_builtins.float] | None = ...,
+        max_momentum: _abc.Iterable[_builtins.float] | None = ...,
+        div_factor: _builtins.float | None = ...,
+        final_div_factor: _builtins.float | None = ...,
+        three_phase: _builtins.bool | None = ...,
+        initial_lr: _abc.Iterable[_builtins.float] | None = ...,
+        min_lr: _abc.Iterable[_builtins.float] | None = ...,
+        phase_end_steps: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_anneal_strategy", b"_anneal_strategy", "_cycle_momentum", b"_cycle_momentum", "_div_factor", b"_div_factor", "_epochs", b"_epochs", "_final_div_factor", b"_final_div_factor", "_pct_start", b"_pct_start", "_steps_per_epoch", b"_steps_per_epoch", "_three_phase", b"_three_phase", "_total_steps", b"_total_steps", "anneal_strategy", b"anneal_strategy", "cycle_momentum", b"cycle_momentum", "div_factor", b"div_factor", "epochs", b"epochs", "final_div_factor", b"final_div_factor", "pct_start", b"pct_start", "steps_per_epoch", b"steps_per_epoch", "three_phase", b"three_phase", "total_steps", b"total_steps"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_anneal_strategy", b"_anneal_strategy", "_cycle_momentum", b"_cycle_momentum", "_div_factor", b"_div_factor", "_epochs", b"_epochs", "_final_div_factor", b"_final_div_factor", "_pct_start", b"_pct_start", "_steps_per_epoch", b"_steps_per_epoch", "_three_phase", b"_three_phase", "_total_steps", b"_total_steps", "anneal_strategy", b"anneal_strategy", "base_momentum", b"base_momentum", "cycle_momentum", b"cycle_momentum", "div_factor", b"div_factor", "epochs", b"epochs", "final_div_factor", b"final_div_factor", "initial_lr", b"initial_lr", "max_lr", b"max_lr", "max_momentum", b"max_momentum", "min_lr", b"min_lr", "pct_start", b"pct_start", "phase_end_steps", b"phase_end_steps", "steps_per_epoch", b"steps_per_epoch", "three_phase", b"three_phase", "total_steps", b"total_steps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__anneal_strategy: _TypeAlias = _typing.Literal["anneal_strategy"]  # noqa: Y015
+    _WhichOneofArgType__anneal_strategy: _TypeAlias = _typing.Literal["_anneal_strategy", b"_anneal_strategy"]  # noqa: Y015
+    _WhichOneofReturnType__cycle_momentum: _TypeAlias = _typing.Literal["cycle_momentum"]  # noqa: Y015
+    _WhichOneofArgType__cycle_momentum: _TypeAlias = _typing.Literal["_cycle_momentum", b"_cycle_momentum"]  # noqa: Y015
+    _WhichOneofReturnType__div_factor: _TypeAlias = _typing.Literal["div_factor"]  # noqa: Y015
+    _WhichOneofArgType__div_factor: _TypeAlias = _typing.Literal["_div_factor", b"_div_factor"]  # noqa: Y015
+    _WhichOneofReturnType__epochs: _TypeAlias = _typing.Literal["epochs"]  # noqa: Y015
+    _WhichOneofArgType__epochs: _TypeAlias = _typing.Literal["_epochs", b"_epochs"]  # noqa: Y015
+    _WhichOneofReturnType__final_div_factor: _TypeAlias = _typing.Literal["final_div_factor"]  # noqa: Y015
+    _WhichOneofArgType__final_div_factor: _TypeAlias = _typing.Literal["_final_div_factor", b"_final_div_factor"]  # noqa: Y015
+    _WhichOneofReturnType__pct_start: _TypeAlias = _typing.Literal["pct_start"]  # noqa: Y015
+    _WhichOneofArgType__pct_start: _TypeAlias = _typing.Literal["_pct_start", b"_pct_start"]  # noqa: Y015
+    _WhichOneofReturnType__steps_per_epoch: _TypeAlias = _typing.Literal["steps_per_epoch"]  # noqa: Y015
+    _WhichOneofArgType__steps_per_epoch: _TypeAlias = _typing.Literal["_steps_per_epoch", b"_steps_per_epoch"]  # noqa: Y015
+    _WhichOneofReturnType__three_phase: _TypeAlias = _typing.Literal["three_phase"]  # noqa: Y015
+    _WhichOneofArgType__three_phase: _TypeAlias = _typing.Literal["_three_phase", b"_three_phase"]  # noqa: Y015
+    _WhichOneofReturnType__total_steps: _TypeAlias = _typing.Literal["total_steps"]  # noqa: Y015
+    _WhichOneofArgType__total_steps: _TypeAlias = _typing.Literal["_total_steps", b"_total_steps"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__anneal_strategy) -> _WhichOneofReturnType__anneal_strategy | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cycle_momentum) -> _WhichOneofReturnType__cycle_momentum | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__div_factor) -> _WhichOneofReturnType__div_factor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__epochs) -> _WhichOneofReturnType__epochs | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__final_div_factor) -> _WhichOneofReturnType__final_div_factor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pct_start) -> _WhichOneofReturnType__pct_start | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__steps_per_epoch) -> _WhichOneofReturnType__steps_per_epoch | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__three_phase) -> _WhichOneofReturnType__three_phase | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_steps) -> _WhichOneofReturnType__total_steps | None: ...
+
+Global___OneCycleLR: _TypeAlias = OneCycleLR  # noqa: Y015
+
+@_typing.final
+class LambdaLR(_message.Message):
+    """torch.optim.lr_scheduler.LambdaLR: the base lr times a factor. Each step is given the factors."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LambdaLR: _TypeAlias = LambdaLR  # noqa: Y015
+
+@_typing.final
+class MultiplicativeLR(_message.Message):
+    """torch.optim.lr_scheduler.MultiplicativeLR: the lr times a factor. Each step is given the factors."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MultiplicativeLR: _TypeAlias = MultiplicativeLR  # noqa: Y015
+
+@_typing.final
+class ReduceLROnPlateau(_message.Message):
+    """torch.optim.lr_scheduler.ReduceLROnPlateau: multiplies the lr by factor when a metric has not become
+    better for a while. Each step is given the metric.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODE_FIELD_NUMBER: _builtins.int
+    FACTOR_FIELD_NUMBER: _builtins.int
+    PATIENCE_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    THRESHOLD_MODE_FIELD_NUMBER: _builtins.int
+    COOLDOWN_FIELD_NUMBER: _builtins.int
+    MIN_LR_FIELD_NUMBER: _builtins.int
+    EPS_FIELD_NUMBER: _builtins.int
+    mode: _builtins.str
+    """"min" (if absent) or "max"."""
+    factor: _builtins.float
+    """0.1 if absent."""
+    patience: _builtins.float
+    """10 if absent."""
+    threshold: _builtins.float
+    """0.0001 if absent."""
+    threshold_mode: _builtins.str
+    """"rel" (if absent) or "abs"."""
+    cooldown: _builtins.float
+    """0 if absent."""
+    eps: _builtins.float
+    """1e-8 if absent."""
+    @_builtins.property
+    def min_lr(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """One, or one for each param group; 0 if empty."""
+
+    def __init__(
+        self,
+        *,
+        mode: _builtins.str | None = ...,
+        factor: _builtins.float | None = ...,
+        patience: _builtins.float | None = ...,
+        threshold: _builtins.float | None = ...,
+        threshold_mode: _builtins.str | None = ...,
+        cooldown: _builtins.float | None = ...,
+        min_lr: _abc.Iterable[_builtins.float] | None = ...,
+        eps: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cooldown", b"_cooldown", "_eps", b"_eps", "_factor", b"_factor", "_mode", b"_mode", "_patience", b"_patience", "_threshold", b"_threshold", "_threshold_mode", b"_threshold_mode", "cooldown", b"cooldown", "eps", b"eps", "factor", b"factor", "mode", b"mode", "patience", b"patience", "threshold", b"threshold", "threshold_mode", b"threshold_mode"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cooldown", b"_cooldown", "_eps", b"_eps", "_factor", b"_factor", "_mode", b"_mode", "_patience", b"_patience", "_threshold", b"_threshold", "_threshold_mode", b"_threshold_mode", "cooldown", b"cooldown", "eps", b"eps", "factor", b"factor", "min_lr", b"min_lr", "mode", b"mode", "patience", b"patience", "threshold", b"threshold", "threshold_mode", b"threshold_mode"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cooldown: _TypeAlias = _typing.Literal["cooldown"]  # noqa: Y015
+    _WhichOneofArgType__cooldown: _TypeAlias = _typing.Literal["_cooldown", b"_cooldown"]  # noqa: Y015
+    _WhichOneofReturnType__eps: _TypeAlias = _typing.Literal["eps"]  # noqa: Y015
+    _WhichOneofArgType__eps: _TypeAlias = _typing.Literal["_eps", b"_eps"]  # noqa: Y015
+    _WhichOneofReturnType__factor: _TypeAlias = _typing.Literal["factor"]  # noqa: Y015
+    _WhichOneofArgType__factor: _TypeAlias = _typing.Literal["_factor", b"_factor"]  # noqa: Y015
+    _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
+    _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
+    _WhichOneofReturnType__patience: _TypeAlias = _typing.Literal["patience"]  # noqa: Y015
+    _WhichOneofArgType__patience: _TypeAlias = _typing.Literal["_patience", b"_patience"]  # noqa: Y015
+    _WhichOneofReturnType__threshold: _TypeAlias = _typing.Literal["threshold"]  # noqa: Y015
+    _WhichOneofArgType__threshold: _TypeAlias = _typing.Literal["_threshold", b"_threshold"]  # noqa: Y015
+    _WhichOneofReturnType__threshold_mode: _TypeAlias = _typing.Literal["threshold_mode"]  # noqa: Y015
+    _WhichOneofArgType__threshold_mode: _TypeAlias = _typing.Literal["_threshold_mode", b"_threshold_mode"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cooldown) -> _WhichOneofReturnType__cooldown | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__eps) -> _WhichOneofReturnType__eps | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__factor) -> _WhichOneofReturnType__factor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__patience) -> _WhichOneofReturnType__patience | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__threshold) -> _WhichOneofReturnType__threshold | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__threshold_mode) -> _WhichOneofReturnType__threshold_mode | None: ...
+
+Global___ReduceLROnPlateau: _TypeAlias = ReduceLROnPlateau  # noqa: Y015
+
+@_typing.final
+class SWALR(_message.Message):
+    """torch.optim.swa_utils.SWALR: anneals the lr to swa_lr, and keeps it there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SWA_LR_FIELD_NUMBER: _builtins.int
+    ANNEAL_EPOCHS_FIELD_NUMBER: _builtins.int
+    ANNEAL_STRATEGY_FIELD_NUMBER: _builtins.int
+    anneal_epochs: _builtins.float
+    """10 if absent."""
+    anneal_strategy: _builtins.str
+    """"cos" (if absent) or "linear"."""
+    @_builtins.property
+    def swa_lr(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """One, or one for each param group. Required."""
+
+    def __init__(
+        self,
+        *,
+        swa_lr: _abc.Iterable[_builtins.float] | None = ...,
+        anneal_epochs: _builtins.float | None = ...,
+        anneal_strategy: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_anneal_epochs", b"_anneal_epochs", "_anneal_strategy", b"_anneal_strategy", "anneal_epochs", b"anneal_epochs", "anneal_strategy", b"anneal_strategy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_anneal_epochs", b"_anneal_epochs", "_anneal_strategy", b"_anneal_strategy", "anneal_epochs", b"anneal_epochs", "anneal_strategy", b"anneal_strategy", "swa_lr", b"swa_lr"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__anneal_epochs: _TypeAlias = _typing.Literal["anneal_epochs"]  # noqa: Y015
+    _WhichOneofArgType__anneal_epochs: _TypeAlias = _typing.Literal["_anneal_epochs", b"_anneal_epochs"]  # noqa: Y015
+    _WhichOneofReturnType__anneal_strategy: _TypeAlias = _typing.Literal["anneal_strategy"]  # noqa: Y015
+    _WhichOneofArgType__anneal_strategy: _TypeAlias = _typing.Literal["_anneal_strategy", b"_anneal_strategy"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__anneal_epochs) -> _WhichOneofReturnType__anneal_epochs | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__anneal_strategy) -> _WhichOneofReturnType__anneal_strategy | None: ...
+
+Global___SWALR: _TypeAlias = SWALR  # noqa: Y015
+
+@_typing.final
+class ChainedScheduler(_message.Message):
+    """torch.optim.lr_scheduler.ChainedScheduler: each scheduler goes on from the lr that the one before left."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHEDULERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def schedulers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Schedule]: ...
+    def __init__(
+        self,
+        *,
+        schedulers: _abc.Iterable[Global___Schedule] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["schedulers", b"schedulers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChainedScheduler: _TypeAlias = ChainedScheduler  # noqa: Y015
 
 @_typing.final
 class EvaluationError(_message.Message):

@@ -4,10 +4,39 @@ Each is builder, definition and evaluator in one. Names, arguments and bits are 
 the class; `a.then(b, at=20)` joins two so that the value carries on, which torch cannot do.
 """
 
+from lrkeeper.schedules.chained_scheduler import ChainedScheduler
+from lrkeeper.schedules.constant_lr import ConstantLR, LinearLR
+from lrkeeper.schedules.cosine_annealing import CosineAnnealingLR, CosineAnnealingWarmRestarts
+from lrkeeper.schedules.cyclic_lr import CyclicLR
+from lrkeeper.schedules.exponential_lr import ExponentialLR, PolynomialLR
+from lrkeeper.schedules.lambda_lr import LambdaLR, MultiplicativeLR
 from lrkeeper.schedules.multi_step_lr import MultiStepLR
+from lrkeeper.schedules.one_cycle_lr import OneCycleLR
+from lrkeeper.schedules.reduce_lr_on_plateau import ReduceLROnPlateau
 from lrkeeper.schedules.schedule import Schedule
 from lrkeeper.schedules.sequence import Sequence, Stage
 from lrkeeper.schedules.sequential_lr import SequentialLR
 from lrkeeper.schedules.step_lr import StepLR
+from lrkeeper.schedules.swalr import SWALR
 
-__all__ = ["MultiStepLR", "Schedule", "Sequence", "SequentialLR", "Stage", "StepLR"]
+__all__ = [
+    "SWALR",
+    "ChainedScheduler",
+    "ConstantLR",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "CyclicLR",
+    "ExponentialLR",
+    "LambdaLR",
+    "LinearLR",
+    "MultiStepLR",
+    "MultiplicativeLR",
+    "OneCycleLR",
+    "PolynomialLR",
+    "ReduceLROnPlateau",
+    "Schedule",
+    "Sequence",
+    "SequentialLR",
+    "Stage",
+    "StepLR",
+]

@@ -9,15 +9,43 @@ from typing import Any
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
+from lrkeeper.schedules.chained_scheduler import ChainedScheduler
+from lrkeeper.schedules.constant_lr import ConstantLR, LinearLR
+from lrkeeper.schedules.cosine_annealing import CosineAnnealingLR, CosineAnnealingWarmRestarts
+from lrkeeper.schedules.cyclic_lr import CyclicLR
+from lrkeeper.schedules.exponential_lr import ExponentialLR, PolynomialLR
+from lrkeeper.schedules.lambda_lr import LambdaLR, MultiplicativeLR
 from lrkeeper.schedules.multi_step_lr import MultiStepLR
+from lrkeeper.schedules.one_cycle_lr import OneCycleLR
+from lrkeeper.schedules.reduce_lr_on_plateau import ReduceLROnPlateau
 from lrkeeper.schedules.schedule import Schedule
 from lrkeeper.schedules.sequence import Sequence, Stage
 from lrkeeper.schedules.sequential_lr import SequentialLR
 from lrkeeper.schedules.shape import DefinitionError, check_shape
 from lrkeeper.schedules.step_lr import StepLR
+from lrkeeper.schedules.swalr import SWALR
 from lrkeeper.v1 import schedule_pb2
 
-KINDS: dict[str, type[Schedule]] = {cls.kind: cls for cls in (StepLR, MultiStepLR, SequentialLR, Sequence)}
+_CLASSES: tuple[type[Schedule], ...] = (
+    StepLR,
+    MultiStepLR,
+    SequentialLR,
+    Sequence,
+    ConstantLR,
+    LinearLR,
+    ExponentialLR,
+    PolynomialLR,
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    CyclicLR,
+    OneCycleLR,
+    LambdaLR,
+    MultiplicativeLR,
+    ReduceLROnPlateau,
+    SWALR,
+    ChainedScheduler,
+)
+KINDS: dict[str, type[Schedule]] = {cls.kind: cls for cls in _CLASSES}
 """Every kind of schedule, by its name in the proto's oneof."""
 
 MAX_DEPTH = 24
@@ -86,8 +114,8 @@ def _fill(message: Message, value: Any) -> None:
             elif isinstance(content, tuple) and content and isinstance(content[0], Stage):
                 for stage in content:
                     _fill(getattr(message, field.name).add(), stage)
-            elif isinstance(content, tuple):
-                getattr(message, field.name).extend(content)
+            elif message.DESCRIPTOR.fields_by_name[field.name].is_repeated:
+                getattr(message, field.name).extend(content if isinstance(content, tuple) else (content,))
             elif content is not None:
                 setattr(message, field.name, content)
         except (TypeError, ValueError) as error:
@@ -128,6 +156,8 @@ class _Decoder:
             where = f"{path}.{field.name}"
             content = getattr(message, field.name)
             if message.DESCRIPTOR.fields_by_name[field.name].is_repeated:
+                if not content and field.default is not MISSING:
+                    continue
                 if len(content) > MAX_POINTS:
                     raise DefinitionError(
                         where, f"has {len(content)} entries; at most {MAX_POINTS} are taken"
@@ -146,6 +176,6 @@ class _Decoder:
             return self.schedule(content, path)
         if isinstance(content, schedule_pb2.Stage):
             return Stage(**self._values(Stage, content, path))
-        if "Steps" in field.type and content.is_integer():
+        if isinstance(content, float) and "Steps" in field.type and content.is_integer():
             return int(content)
         return content

@@ -6,15 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lrkeeper.schedules.given import NOTHING, Given, Inputs
+from lrkeeper.schedules.given import NO_INPUTS, NOTHING, Given, Inputs
 from lrkeeper.schedules.numbers import Row, cast_row
 from lrkeeper.schedules.schedule import Memory, Schedule
 
 EVALUATOR_VERSION = "1"
 """Changes when an evaluator's bits or memory do."""
-
-
-_NO_INPUTS = Inputs()
 
 _to_text = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -82,7 +79,7 @@ def extend(
         try:
             if given.seen is not None:
                 row = cast_row(given.seen, base)
-            inputs = Inputs(given) if given else _NO_INPUTS
+            inputs = Inputs(given) if given else NO_INPUTS
             if given.epoch is None:
                 memory, row = schedule.advance(memory, base, row, inputs)
             else:

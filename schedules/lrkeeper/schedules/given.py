@@ -81,3 +81,7 @@ class Inputs:
         for factor in self._factors:
             return factor
         raise ValueError("the step needs more factors of its functions than it was given")
+
+
+NO_INPUTS = Inputs()
+"""Nothing is given. Shared: there is nothing in it to draw."""

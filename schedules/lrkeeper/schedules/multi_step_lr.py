@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any
 
 from lrkeeper.schedules import checks
 from lrkeeper.schedules.given import Inputs
 from lrkeeper.schedules.numbers import Row, Steps
-from lrkeeper.schedules.schedule import Memory, definition
-from lrkeeper.schedules.torch_schedule import TorchSchedule
+from lrkeeper.schedules.schedule import definition
+from lrkeeper.schedules.torch_schedule import EpochSchedule
 
 
 @definition("multi_step_lr", instead={"step_size": "StepLR(step_size={!r})"})
-class MultiStepLR(TorchSchedule):
+class MultiStepLR(EpochSchedule):
     """Multiplies the lr by `gamma` at each milestone.
 
     Source: torch.optim.lr_scheduler.MultiStepLR: lr ← lr · gamma^n at a step that is n times among the
@@ -50,17 +49,13 @@ class MultiStepLR(TorchSchedule):
     def _drops(self) -> Counter[float]:
         return Counter(self.milestones)
 
-    def start(self, base: Row, now: Row) -> tuple[Memory, Row]:
-        return self.advance(-1, base, now, Inputs())  # a milestone at 0 drops at once
-
-    def advance(self, memory: Any, base: Row, now: Row, inputs: Inputs) -> tuple[Memory, Row]:
-        last_epoch = memory + 1
+    def get_lr(self, last_epoch: Steps, base: Row, now: Row, inputs: Inputs) -> Iterable[float]:
         times = self._drops.get(last_epoch)
         if times is None:
-            return last_epoch, now
+            return now["lr"]
         factor = self.gamma**times
-        return last_epoch, {**now, "lr": tuple(lr * factor for lr in now["lr"])}
+        return [lr * factor for lr in now["lr"]]
 
-    def closed_form(self, epoch: int, base: Row) -> Row:
+    def closed_form(self, epoch: Steps, base: Row) -> Iterable[float]:
         factor = self.gamma ** bisect_right(sorted(self.milestones), epoch)
-        return {**base, "lr": tuple(lr * factor for lr in base["lr"])}
+        return [lr * factor for lr in base["lr"]]

@@ -67,6 +67,11 @@ NUMBERS: Mapping[str, Callable[[float], Real]] = {"float64": float, "float32": F
 """The kinds of number by name."""
 
 
+def number_name(value: Real) -> str:
+    """Return the name of a number's kind."""
+    return "float32" if isinstance(value, F32) else "float64"
+
+
 def cast_row(row: Mapping[str, Iterable[float]], like: Row) -> Row:
     """Return a row's values as the kinds of number that `like` has, in its order of tracks.
 

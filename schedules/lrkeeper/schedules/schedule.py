@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass, fields
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar, dataclass_transform
 
-from lrkeeper.schedules.given import Inputs
+from lrkeeper.schedules.given import NO_INPUTS, Inputs
 from lrkeeper.schedules.numbers import Row
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ class Schedule(ABC):
     kind: ClassVar[str]
     """The definition's name in schedule files and in the proto message."""
 
+    @property
+    def tracks(self) -> tuple[str, ...]:
+        """The hyperparameters it moves: "lr", and "momentum" if that too."""
+        return ("lr",)
+
     @abstractmethod
     def check(self) -> None:
         """Raise TypeError or ValueError, naming the field, its value and what would be right.
@@ -37,11 +42,12 @@ class Schedule(ABC):
         """
 
     @abstractmethod
-    def start(self, base: Row, now: Row) -> tuple[Memory, Row]:
+    def start(self, base: Row, now: Row, inputs: Inputs = NO_INPUTS) -> tuple[Memory, Row]:
         """Return the memory and the row at step 0.
 
         `base` has the base values (torch's `initial_lr`), `now` those in the groups when the scheduler
-        is built; they differ where another scheduler was built on the same optimizer before.
+        is built; they differ where another scheduler was built on the same optimizer before. `inputs` has
+        the factors of functions that torch's constructor calls.
         """
 
     @abstractmethod
@@ -69,6 +75,11 @@ class Schedule(ABC):
         before = self.stages if isinstance(self, Sequence) else (Stage(self),)
         return Sequence(stages=(*before, Stage(schedule, at=at)))
 
+    def altered(self, **values: Any) -> Self:
+        """Return the schedule with other values of some fields, unchecked."""
+        kept = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return self.unchecked(**{**kept, **values})
+
     @classmethod
     def unchecked(cls, **values: Any) -> Self:
         """Build without the checks, as torch would; fields not given have their defaults.
@@ -83,6 +94,11 @@ class Schedule(ABC):
             object.__setattr__(self, field.name, value)
         assert not values, values
         return self
+
+
+def all_tracks(schedules: Iterable[Schedule]) -> tuple[str, ...]:
+    """Return the tracks that schedules move together, the lr first."""
+    return tuple(dict.fromkeys(track for schedule in schedules for track in schedule.tracks))
 
 
 T = TypeVar("T", bound=type[Schedule])

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from lrkeeper.schedules import checks
-from lrkeeper.schedules.given import Inputs
+from lrkeeper.schedules.given import NO_INPUTS, Inputs
 from lrkeeper.schedules.numbers import Row, cast_row
-from lrkeeper.schedules.schedule import Memory, Schedule, definition
+from lrkeeper.schedules.schedule import Memory, Schedule, all_tracks, definition
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,14 @@ class Sequence(Schedule):
                 )
             before = stage.at
 
+    @property
+    def tracks(self) -> tuple[str, ...]:
+        return all_tracks(stage.schedule for stage in self.stages)
+
     # Memory: the step, the stage in force, its base lrs (none: the run's), its own memory.
 
-    def start(self, base: Row, now: Row) -> tuple[Memory, Row]:
-        memory, row = self.stages[0].schedule.start(base, now)
+    def start(self, base: Row, now: Row, inputs: Inputs = NO_INPUTS) -> tuple[Memory, Row]:
+        memory, row = self.stages[0].schedule.start(base, now, inputs)
         return [0, 0, None, memory], row
 
     def advance(self, memory: Any, base: Row, now: Row, inputs: Inputs) -> tuple[Memory, Row]:
@@ -74,7 +78,7 @@ class Sequence(Schedule):
         if index + 1 < len(self.stages) and self.stages[index + 1].at == step:
             index, base = index + 1, row
             carried = _to_json(base)
-            inner, row = self.stages[index].schedule.start(base, row)
+            inner, row = self.stages[index].schedule.start(base, row, inputs)
         return [step, index, carried, inner], row
 
 

@@ -7,18 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from lrkeeper.schedules import checks
+from lrkeeper.schedules.composite import Composite
 from lrkeeper.schedules.given import Inputs
 from lrkeeper.schedules.numbers import Row, Steps
-from lrkeeper.schedules.schedule import Memory, Schedule, definition
-from lrkeeper.schedules.torch_schedule import TorchSchedule
+from lrkeeper.schedules.schedule import Memory, definition
+from lrkeeper.schedules.torch_schedule import INITIAL, RESTART, STEP, Built, Move, TorchSchedule, written
 
 
 @definition("sequential_lr")
-class SequentialLR(TorchSchedule):
+class SequentialLR(Composite):
     """Schedulers one after another; at a milestone torch sets the lr back to the next one's own start.
 
-    For StepLR and MultiStepLR that is the base lr. To go on from the value reached use
-    `first.then(second, at=20)`.
+    For those with a closed form that is its value at step 0; others make their step 0 from the lr that
+    was reached. To go on from the value reached use `first.then(second, at=20)`.
 
     Source: torch.optim.lr_scheduler.SequentialLR, with its bookkeeping: members are built, undone, and
     the one of step 0 is stepped again; a composite that is a later member fails at its milestone, as
@@ -30,7 +31,8 @@ class SequentialLR(TorchSchedule):
 
     Raises:
         TypeError: a scheduler is not one of torch's classes.
-        ValueError: the milestones do not increase, or are not one fewer than the schedulers.
+        ValueError: the milestones do not increase, or are not one fewer than the schedulers; or a
+            scheduler needs a metric.
     """
 
     schedulers: Sequence[TorchSchedule]
@@ -39,20 +41,11 @@ class SequentialLR(TorchSchedule):
     def check(self) -> None:
         object.__setattr__(self, "schedulers", tuple(self.schedulers))
         object.__setattr__(self, "milestones", tuple(self.milestones))
-        self._check_members()
+        self.check_members()
         checks.milestones("SequentialLR", "milestones", self.milestones, at_least=0)
 
-    def _check_members(self) -> None:
-        """Check what torch's constructor checks too."""
-        if not self.schedulers:
-            raise ValueError("SequentialLR: schedulers is empty; it must have at least one")
-        for place, scheduler in enumerate(self.schedulers):
-            if not isinstance(scheduler, TorchSchedule):
-                what = scheduler.kind if isinstance(scheduler, Schedule) else repr(scheduler)
-                raise TypeError(
-                    f"SequentialLR: schedulers[{place}] is {what}; it must be a schedule of a torch class "
-                    "(to join others use .then())"
-                )
+    def check_members(self) -> None:
+        super().check_members()
         if len(self.milestones) != len(self.schedulers) - 1:
             raise ValueError(
                 f"SequentialLR: milestones has {len(self.milestones)} entries; "
@@ -61,30 +54,31 @@ class SequentialLR(TorchSchedule):
 
     # Memory: last_epoch, and the members' memories.
 
-    def constructed(self) -> Memory:
-        return self.start({"lr": ()}, {"lr": ()})[0]
-
-    def undo(self, memory: Any) -> Memory:
+    def take_back(self, memory: Any) -> Memory:
         last_epoch, inner = memory
         return [last_epoch, [member.undo(m) for member, m in zip(self.schedulers, inner, strict=True)]]
 
-    def start(self, base: Row, now: Row) -> tuple[Memory, Row]:
-        self._check_members()
-        inner = [member.undo(member.constructed()) for member in self.schedulers]
-        index = bisect_right(self.milestones, 0)
-        inner[index], row = self.schedulers[index].advance(
-            inner[index], base, {**now, "lr": base["lr"]}, Inputs()
-        )
-        return [0, inner], row
+    def construct(self, initial: Row | None, now: Row, inputs: Inputs) -> Built:
+        base = now if initial is None else initial
+        built = self.construct_members(initial, now, inputs)
+        memory = self.take_back([0, built.memory])
+        row = written(built.row, "lr", built.initial["lr"])
+        memory, row = self._move(0, INITIAL, memory, base, row, inputs)
+        return Built(memory, built.initial, row)
 
-    def advance(self, memory: Any, base: Row, now: Row, inputs: Inputs) -> tuple[Memory, Row]:
-        last_epoch, inner = memory
-        last_epoch += 1
+    def move(self, memory: Any, base: Row, now: Row, inputs: Inputs, move: Move) -> tuple[Memory, Row]:
+        if move == RESTART:
+            self.check_restart()
+        last_epoch = memory[0] + 1
         index = bisect_right(self.milestones, last_epoch)
-        member = self.schedulers[index]
-        move = member.restart if index > 0 and self.milestones[index - 1] == last_epoch else member.advance
-        moved, row = move(inner[index], base, now, inputs)
-        return [last_epoch, [*inner[:index], moved, *inner[index + 1 :]]], row
+        takes_over = index > 0 and self.milestones[index - 1] == last_epoch
+        return self._move(last_epoch, RESTART if takes_over else STEP, memory, base, now, inputs)
 
-    def closed_form(self, epoch: int, base: Row) -> Row:
-        raise NotImplementedError("torch's SequentialLR cannot start again inside a SequentialLR")
+    def _move(
+        self, last_epoch: int, move: Move, memory: Any, base: Row, now: Row, inputs: Inputs
+    ) -> tuple[Memory, Row]:
+        """Make the move with the member that is in force at `last_epoch`."""
+        inner = memory[1]
+        index = bisect_right(self.milestones, last_epoch)
+        moved, row = self.members[index].go(inner[index], base, now, inputs, move)
+        return [last_epoch, [*inner[:index], moved, *inner[index + 1 :]]], row

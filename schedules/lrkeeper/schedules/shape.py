@@ -10,6 +10,11 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 _DEEPEST = 100
 
+_WORDS: dict[int, tuple[type, str]] = {
+    FieldDescriptor.CPPTYPE_STRING: (str, "a word"),
+    FieldDescriptor.CPPTYPE_BOOL: (bool, "true or false"),
+}
+
 
 class DefinitionError(ValueError):
     """A definition is missing something or wrong: `field` is the path, `problem` what and what instead."""
@@ -62,6 +67,11 @@ def _field(descriptor: Descriptor, key: Any) -> FieldDescriptor | None:
 def _check_value(value: Any, field: FieldDescriptor, path: str, depth: int) -> None:
     if field.message_type is not None:
         check_shape(value, field.message_type, path, depth + 1)
+        return
+    if field.cpp_type in _WORDS:
+        kind, wanted = _WORDS[field.cpp_type]
+        if not isinstance(value, kind):
+            raise DefinitionError(path, f"is {reprlib.repr(value)}; it must be {wanted}")
         return
     whole = field.cpp_type in (field.CPPTYPE_INT32, field.CPPTYPE_INT64)
     wanted = "a whole number" if whole else "a number"

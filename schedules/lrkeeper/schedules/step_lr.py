@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from lrkeeper.schedules import checks
 from lrkeeper.schedules.given import Inputs
 from lrkeeper.schedules.numbers import Row, Steps
-from lrkeeper.schedules.schedule import Memory, definition
-from lrkeeper.schedules.torch_schedule import TorchSchedule
+from lrkeeper.schedules.schedule import definition
+from lrkeeper.schedules.torch_schedule import EpochSchedule
 
 
 @definition("step_lr", instead={"milestones": "MultiStepLR(milestones={!r})"})
-class StepLR(TorchSchedule):
+class StepLR(EpochSchedule):
     """Multiplies the lr by `gamma` every `step_size` steps.
 
     Source: torch.optim.lr_scheduler.StepLR: lr ← lr · gamma at every step that is a multiple of
@@ -42,15 +41,11 @@ class StepLR(TorchSchedule):
             raise ValueError(f"StepLR: step_size is {self.step_size!r}; it must be a number above 0")
         checks.decay_factor("StepLR", self.gamma)
 
-    def start(self, base: Row, now: Row) -> tuple[Memory, Row]:
-        return 0, now
-
-    def advance(self, memory: Any, base: Row, now: Row, inputs: Inputs) -> tuple[Memory, Row]:
-        last_epoch = memory + 1
+    def get_lr(self, last_epoch: Steps, base: Row, now: Row, inputs: Inputs) -> Iterable[float]:
         if last_epoch == 0 or last_epoch % self.step_size != 0:
-            return last_epoch, now
-        return last_epoch, {**now, "lr": tuple(lr * self.gamma for lr in now["lr"])}
+            return now["lr"]
+        return [lr * self.gamma for lr in now["lr"]]
 
-    def closed_form(self, epoch: int, base: Row) -> Row:
+    def closed_form(self, epoch: Steps, base: Row) -> Iterable[float]:
         factor = self.gamma ** (epoch // self.step_size)
-        return {**base, "lr": tuple(lr * factor for lr in base["lr"])}
+        return [lr * factor for lr in base["lr"]]
