@@ -93,6 +93,9 @@ class LocalRuns:
 
 def _row(groups: tuple[views.Group, ...], which: str) -> Row:
     return {
-        track: tuple(NUMBERS[group.number](getattr(group, which)[track]) for group in groups)
+        track: tuple(
+            (NUMBERS[group.number] if track == "lr" else float)(getattr(group, which)[track])
+            for group in groups
+        )
         for track in groups[0].initial
     }

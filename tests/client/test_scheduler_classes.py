@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -227,10 +228,14 @@ def test_a_trainer_of_transformers_kind_takes_it(server: ServerProcess, kind: st
     assert bool(scheduler)
 
 
-def test_a_class_that_is_not_kept_yet_says_so() -> None:
-    with pytest.raises(
-        AttributeError, match="does not keep torch's OneCycleLR yet; it keeps StepLR, MultiStepLR"
-    ):
-        _ = lr_scheduler.OneCycleLR
-    with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
-        _ = lr_scheduler.Nothing
+def test_every_public_class_of_torch_has_its_drop_in() -> None:
+    names = {*torch.optim.lr_scheduler.__all__, "SWALR"}
+    assert set(lr_scheduler.__all__) == names
+    for name in names - {"LRScheduler"}:
+        ours = getattr(lr_scheduler, name)
+        theirs = getattr(torch.optim.lr_scheduler, name, torch.optim.swa_utils.SWALR)
+        assert issubclass(ours, theirs)
+        assert inspect.signature(ours) == inspect.signature(theirs)
+        assert ours.__doc__ == theirs.__doc__
+    for name in ("_LRScheduler", "EPOCH_DEPRECATION_WARNING", "LRScheduler"):
+        assert getattr(lr_scheduler, name) is getattr(torch.optim.lr_scheduler, name)

@@ -28,21 +28,21 @@ def definition_of(scheduler: Any) -> S.Schedule:
             _check_numbers(found)
             codec.encode(found)
             return found
-    raise _not_kept(scheduler, tuple(_READERS))
+    raise _not_kept(scheduler)
 
 
 def check_kept(scheduler: Any) -> None:
     """Raise TypeError unless a scheduler, with all its members, is of a class that lrkeeper keeps."""
-    if not isinstance(scheduler, _KEPT):
-        raise _not_kept(scheduler, _KEPT)
+    if not isinstance(scheduler, tuple(_READERS)):
+        raise _not_kept(scheduler)
     for member in getattr(scheduler, "_schedulers", ()):
         check_kept(member)
 
 
-def _not_kept(scheduler: Any, kept: tuple[type, ...]) -> TypeError:
+def _not_kept(scheduler: Any) -> TypeError:
     return TypeError(
-        f"{type(scheduler).__name__} is not a scheduler that lrkeeper keeps yet; it keeps "
-        f"{', '.join(cls.__name__ for cls in kept)}"
+        f"{type(scheduler).__name__} is not a scheduler that lrkeeper keeps; it keeps "
+        f"{', '.join(cls.__name__ for cls in _READERS)}"
     )
 
 
@@ -124,6 +124,3 @@ _READERS: dict[type, Callable[[Any], S.Schedule]] = {
     torch_schedulers.ReduceLROnPlateau: _reduce_lr_on_plateau,
     SWALR: _swalr,
 }
-
-_KEPT = (torch_schedulers.StepLR, torch_schedulers.MultiStepLR, torch_schedulers.SequentialLR)
-"""Those that have a drop-in class."""

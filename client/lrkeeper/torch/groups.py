@@ -1,43 +1,59 @@
-"""An optimizer's param groups: what they hold, and writing a row into them."""
+"""An optimizer's param groups: what they hold, and writing a row into them.
+
+The track "momentum" is a group's "momentum", or the first of its "betas".
+"""
 
 from __future__ import annotations
 
 import struct
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TypeAlias
 
 import torch
 
 from lrkeeper.views import Group
 
+Held: TypeAlias = Mapping[str, tuple[float, ...]]
+"""Track → one double for each param group."""
+
 _PACK = struct.Struct("<d").pack
 
 
-def read(optimizer: torch.optim.Optimizer) -> tuple[Group, ...]:
-    """Return the groups as a run knows them; `initial_lr` must have been set."""
-    return tuple(
-        Group(
-            name=group["name"] if isinstance(group.get("name"), str) else None,
-            number=_number(group["lr"]),
-            initial={"lr": float(group["initial_lr"])},
-            current={"lr": float(group["lr"])},
+def read(optimizer: torch.optim.Optimizer, tracks: Iterable[str] = ("lr",)) -> tuple[Group, ...]:
+    """Return the groups as a run knows them. A group without torch's `initial_lr` has its lr as its base."""
+    found = []
+    for group in optimizer.param_groups:
+        current = {track: _value(group, track) for track in tracks}
+        found.append(
+            Group(
+                name=group["name"] if isinstance(group.get("name"), str) else None,
+                number=_number(group["lr"]),
+                initial={**current, "lr": float(group.get("initial_lr", group["lr"]))},
+                current=current,
+            )
         )
-        for group in optimizer.param_groups
-    )
+    return tuple(found)
 
 
-def values(optimizer: torch.optim.Optimizer) -> tuple[float, ...]:
-    """Return each group's lr as a double."""
-    return tuple(float(group["lr"]) for group in optimizer.param_groups)
+def values(optimizer: torch.optim.Optimizer, tracks: Iterable[str] = ("lr",)) -> Held:
+    """Return what the groups hold."""
+    return {track: tuple(_value(group, track) for group in optimizer.param_groups) for track in tracks}
 
 
-def write(optimizer: torch.optim.Optimizer, row: tuple[float, ...]) -> list[Any]:
-    """Make each group's lr the row's; return copies of what the groups then hold.
+def write(optimizer: torch.optim.Optimizer, row: Held) -> list[Any]:
+    """Make the groups hold the row; return copies of the lrs they then hold.
 
     A tensor stays that tensor, written in place. Where the bits are the same nothing is touched, so an
     object that torch put there stays.
     """
+    for group, momentum in zip(optimizer.param_groups, row.get("momentum", ()), strict=False):
+        if _PACK(_value(group, "momentum")) != _PACK(momentum):
+            if "betas" in group:
+                group["betas"] = (momentum, *group["betas"][1:])
+            else:
+                group["momentum"] = momentum
     held = []
-    for group, value in zip(optimizer.param_groups, row, strict=True):
+    for group, value in zip(optimizer.param_groups, row["lr"], strict=True):
         lr = group["lr"]
         if isinstance(lr, torch.Tensor):
             if _PACK(lr.item()) != _PACK(value):
@@ -48,6 +64,12 @@ def write(optimizer: torch.optim.Optimizer, row: tuple[float, ...]) -> list[Any]
                 group["lr"] = lr = value
             held.append(lr)
     return held
+
+
+def _value(group: dict[str, Any], track: str) -> float:
+    if track == "momentum" and "betas" in group:
+        return float(group["betas"][0])
+    return float(group[track])
 
 
 def _number(lr: Any) -> Literal["float64", "float32"]:

@@ -1,7 +1,8 @@
-"""A scheduler's hold on its run: when the run is opened, and what is written into the optimizer."""
+"""A scheduler's hold on its run: when the run is opened, what it is told, and what is written into the optimizer."""
 
 from __future__ import annotations
 
+import math
 import warnings
 import weakref
 from collections.abc import Callable, Mapping
@@ -9,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from lrkeeper import errors, views
 from lrkeeper.schedules import Schedule
+from lrkeeper.schedules.cursor import Cursor
+from lrkeeper.schedules.given import NOTHING, Given
+from lrkeeper.schedules.table import Table
 from lrkeeper.torch import groups
 from lrkeeper.torch.options import Options
 from lrkeeper.torch.position import Position
@@ -17,33 +21,61 @@ from lrkeeper.torch.ticket import Ticket
 if TYPE_CHECKING:
     import torch
 
+Definition = Callable[[Any], Schedule | str]
+Memory = Callable[[Any], Any]
+
 
 class Hold:
     """One scheduler's hold. Lives in a slot, so that torch's state dict does not see it.
 
     It makes no call before the run is needed: at the first `optimizer.step()`, `scheduler.step()` or
     `get_last_lr()`. A silent hold (a member of a composite) makes none at all.
+
+    Args:
+        options: how the run is used.
+        definition: returns a scheduler's definition. Raises TypeError if it has none.
+        memory: returns the evaluator's memory that a scheduler's books amount to, from which a new run goes
+            on; None: the run begins as its definition does.
     """
 
-    def __init__(self, options: Options, definition: Callable[[Any], Schedule | str]) -> None:
+    def __init__(self, options: Options, definition: Definition, memory: Memory | None = None) -> None:
         self.position = Position(options)
         self.silent = False
+        self.begun = False
+        self.calls = False
+        """Whether the scheduler calls functions of the job's."""
         self._definition = definition
+        self._memory = memory
+        self._tracks: tuple[str, ...] = ("lr",)
         self._groups: tuple[views.Group, ...] = ()
-        self._first: tuple[float, ...] = ()  # the row at construction
-        self._written: tuple[float, ...] | None = None
+        self._first: groups.Held | None = None  # the row at construction; None: what the optimizer will hold
+        self._written: groups.Held | None = None
+        self._too_late = False  # a change of other code came at a step that is committed already
         self._hook: Any = None
         self._awake = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy stands where this one does, and opens the run for itself."""
-        facts = (self.silent, self._groups, self._first)
-        return _revive, (self.position.options, self._definition, facts, self.position.ticket)
+        facts = {
+            name: getattr(self, name) for name in ("silent", "begun", "calls", "_tracks", "_groups", "_first")
+        }
+        return _revive, (
+            self.position.options,
+            self._definition,
+            self._memory,
+            facts,
+            self.position.ticket,
+        )
 
     @property
-    def begun(self) -> bool:
-        """Whether the optimizer's groups have been read."""
-        return bool(self._groups)
+    def tracks(self) -> tuple[str, ...]:
+        """The tracks of the run."""
+        return self._tracks
+
+    @property
+    def definition_is_given(self) -> bool:
+        """Whether the definition is not read from torch's books, which then say nothing of the run."""
+        return self._memory is None
 
     @property
     def opened(self) -> bool:
@@ -51,17 +83,24 @@ class Hold:
         return self.position.ticket is not None
 
     def begin(self, scheduler: Any) -> None:
-        """Read the groups as they are at construction, see that the server answers, wait for the first step.
+        """See that the server answers, and wait for the first step.
 
         Raises NotConfigured, ServerUnavailable, DeadlineExceeded.
         """
-        self._groups = groups.read(scheduler.optimizer)
+        self.begun = True
         self.position.prepare()
         self._listen(scheduler)
 
-    def built(self, scheduler: Any) -> None:
+    def built(self, scheduler: Any, *, calls: bool = False) -> None:
         """Note what the groups hold when the scheduler has been built."""
-        self._first = self._written = groups.values(scheduler.optimizer)
+        self.calls = calls
+        self._tracks = self._tracks_of(scheduler)
+        self._groups = groups.read(scheduler.optimizer, self._tracks)
+        self._first = self._written = groups.values(scheduler.optimizer, self._tracks)
+
+    def begins_with(self, scheduler: Any) -> None:
+        """Note the row that was written into the groups for step 0."""
+        self._first = self._written = groups.values(scheduler.optimizer, self._tracks)
 
     def silence(self) -> None:
         """Leave the run to the composite that this scheduler is a member of."""
@@ -70,11 +109,17 @@ class Hold:
         self._stop_listening()
 
     def wake(self, scheduler: Any) -> list[Any]:
-        """Open the run and write the row of this place, whatever was restored in which order."""
+        """Open the run and write the row of this place, whatever was restored in which order.
+
+        A change that other code has made since the scheduler was built is left to `take`.
+        """
         self._check_groups(scheduler)
-        self.position.open(self._definition(scheduler), self._groups)
-        self._note_local_change(scheduler)
+        self._open(scheduler)
         self._awake = True
+        if self._adopts and self._changed(scheduler) is not None:
+            last_lr: list[Any] = scheduler._last_lr
+            return last_lr
+        self._overwrite(scheduler)
         return self.settle(scheduler)
 
     def definable(self, scheduler: Any) -> bool:
@@ -85,15 +130,34 @@ class Hold:
             return False
         return True
 
-    def take(self, scheduler: Any) -> Ticket:
-        """Move to the next step, and return the place before: nothing has moved if this raises."""
+    def open(self, scheduler: Any) -> None:
+        """Open the run, if it is not: before torch's books go on."""
         self._check_groups(scheduler)
-        self.position.open(self._definition(scheduler), self._groups)
+        self._open(scheduler)
+        self._stop_listening()
+
+    def learn(
+        self, scheduler: Any, metric: float | None, epoch: float | None, factors: tuple[float, ...] = ()
+    ) -> Given:
+        """Return what the next step is given: these, and what other code has written into the groups."""
+        seen = None
+        if not self._adopts:
+            self._overwrite(scheduler)
+        elif (changed := self._changed(scheduler)) is not None:
+            if self.position.is_next_committed:
+                self._too_late = True
+            else:
+                seen = changed
+        if seen is None and metric is None and epoch is None and not factors:
+            return NOTHING
+        return Given(metric=metric, epoch=epoch, factors=factors, seen=seen)
+
+    def take(self, given: Given) -> Ticket:
+        """Move to the next step, and return the place before: nothing has moved if this raises."""
         before = self.position.ticket
         assert before is not None
-        self._stop_listening()
-        self._note_local_change(scheduler)
-        self.position.ticket = self.position.next()
+        self.position.ticket = self.position.next(given)
+        self._written = None
         return before
 
     def go_back(self, place: Ticket) -> None:
@@ -101,9 +165,13 @@ class Hold:
         self.position.ticket = place
 
     def settle(self, scheduler: Any) -> list[Any]:
-        """Write the row of this place into the optimizer; return copies of what the groups then hold."""
-        held = groups.write(scheduler.optimizer, self.position.row or self._first)
-        self._written = groups.values(scheduler.optimizer)
+        """Write the row of this place into the optimizer; return copies of the lrs the groups then hold."""
+        row = self.position.row or self._first or groups.values(scheduler.optimizer, self._tracks)
+        if self._too_late:
+            self._too_late = False
+            self._warn_too_late(scheduler, row)
+        held = groups.write(scheduler.optimizer, row)
+        self._written = groups.values(scheduler.optimizer, self._tracks)
         return held
 
     def read(self, scheduler: Any, state: Mapping[str, Any]) -> Ticket | None:
@@ -113,12 +181,52 @@ class Hold:
     def go(self, scheduler: Any, ticket: Ticket | None) -> list[Any]:
         """Stand at the place that `read` returned, write its row, and again at the next optimizer step."""
         self.position.go(ticket)
+        if ticket is not None:
+            self._tracks = ticket.values.tracks
         held = self.settle(scheduler)
         self._written = None  # the optimizer may be restored after this
         self._listen(scheduler)
         return held
 
+    def move_in(self, scheduler: Any) -> None:
+        """Begin a run where torch's books stand now, with what the optimizer holds when it is opened."""
+        self.position.go(None)
+        self._tracks = self._tracks_of(scheduler)
+        self._first = self._written = None
+        self._listen(scheduler)
+
     # Within.
+
+    @property
+    def _adopts(self) -> bool:
+        return self.position.options.on_local_change == "adopt"
+
+    def _tracks_of(self, scheduler: Any) -> tuple[str, ...]:
+        try:
+            definition = self._definition(scheduler)
+        except TypeError:
+            return ("lr",)
+        return self.position.definition(definition).tracks
+
+    def _open(self, scheduler: Any) -> None:
+        if self.position.opened:
+            self.position.check_held()
+            return
+        definition = self._definition(scheduler)
+        if self.opened:
+            self.position.open(definition, self._groups, None)
+            return
+        if self._first is None:
+            self._first = groups.values(scheduler.optimizer, self._tracks)
+            self._groups = groups.read(scheduler.optimizer, self._tracks)
+        origin = None
+        if self._memory is not None:
+            assert isinstance(definition, Schedule)
+            step = step_of(scheduler)
+            cursor = Cursor(step, self._memory(scheduler), self._first)
+            row = Table.from_rows(step, [self._first])
+            origin = views.Origin(definition, cursor.to_json(), step, row)
+        self.position.open(definition, self._groups, origin)
 
     def _listen(self, scheduler: Any) -> None:
         """Wake at the next `optimizer.step()`.
@@ -157,28 +265,60 @@ class Hold:
                 "groups that are added or taken away in training are not kept yet"
             )
 
-    def _note_local_change(self, scheduler: Any) -> None:
-        """Warn where another hand has written the optimizer's lr since this one did."""
-        written, self._written = self._written, None
-        if written is None:
+    def _changed(self, scheduler: Any) -> groups.Held | None:
+        """Return what the groups hold, if another hand has written them since this one did."""
+        if self._written is None:
+            return None
+        now = groups.values(scheduler.optimizer, self._tracks)
+        return None if now == self._written else now
+
+    def _overwrite(self, scheduler: Any) -> None:
+        """Warn where another hand has written the groups: the run's values will overwrite it."""
+        now, written = self._changed(scheduler), self._written
+        self._written = None
+        if now is None or written is None:
             return
-        for place, (ours, now) in enumerate(zip(written, groups.values(scheduler.optimizer), strict=False)):
-            if ours != now:
-                warnings.warn(
-                    f"the lr of param group {place} was changed from {ours!r} to {now!r} by other code; the run's "
-                    "values overwrite it. To change a live run use `lrkeeper run set-schedule`",
-                    UserWarning,
-                    stacklevel=4,
-                )
+        for track, held in now.items():
+            for place, (ours, theirs) in enumerate(zip(written[track], held, strict=False)):
+                if ours != theirs:
+                    warnings.warn(
+                        f"the {track} of param group {place} was changed from {ours!r} to {theirs!r} by other "
+                        "code; the run's values overwrite it. To change a live run use "
+                        "`lrkeeper run set-schedule`",
+                        UserWarning,
+                        stacklevel=4,
+                    )
+
+    def _warn_too_late(self, scheduler: Any, row: groups.Held) -> None:
+        """Warn where torch's own value, which follows from a change of other code, is not the run's."""
+        ticket = self.position.ticket
+        assert ticket is not None
+        if groups.values(scheduler.optimizer, self._tracks) != row:
+            warnings.warn(
+                f"other code has changed the param groups before step {ticket.step} of run "
+                f"{ticket.place.run!r}, which has its values already; they overwrite the change",
+                UserWarning,
+                stacklevel=4,
+            )
+
+
+def step_of(scheduler: Any) -> int:
+    """Return the step at which a torch scheduler stands: its `last_epoch`, or its first member's."""
+    while not hasattr(scheduler, "last_epoch"):
+        scheduler = scheduler._schedulers[0]
+    step: int = math.floor(scheduler.last_epoch)
+    return max(0, step)
 
 
 def _revive(
     options: Options,
-    definition: Callable[[Any], Schedule | str],
-    facts: tuple[bool, tuple[views.Group, ...], tuple[float, ...]],
+    definition: Definition,
+    memory: Memory | None,
+    facts: Mapping[str, Any],
     ticket: Ticket | None,
 ) -> Hold:
-    hold = Hold(options, definition)
-    hold.silent, hold._groups, hold._first = facts
+    hold = Hold(options, definition, memory)
+    for name, value in facts.items():
+        setattr(hold, name, value)
     hold.position.ticket = ticket
     return hold

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any
+
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lrkeeper.errors import BadCheckpoint
 from lrkeeper.torch import groups
 from lrkeeper.torch.definitions import definition_of
+from lrkeeper.torch.functions import Books, callers, recorded
 from lrkeeper.torch.hold import Hold
+from lrkeeper.torch.memories import memory_of
 from lrkeeper.torch.options import Options
 
 ENTRY = "lrkeeper"
+
+_ARGUMENTS = {False: ("epoch",), True: ("metrics", "epoch")}
 
 
 class Kept:
@@ -41,20 +48,49 @@ class Kept:
                 hold.begin(self)
             self._torch_step(*args, **kwargs)
             if building:
-                hold.built(self)
+                hold.built(self, calls=bool(callers(self)))
             return
-        if any(value is not None for value in (*args, *kwargs.values())):
-            signature(super().step).bind(*args, **kwargs)  # type: ignore[misc]  # TypeError where torch takes none
-            raise NotImplementedError(
-                f"{type(self).__name__}.step() with an epoch is not kept by a run; call step() without one"
-            )
-        before = hold.take(self)
-        try:
-            self._torch_step()
-        except BaseException:
-            hold.go_back(before)
-            raise
+        metric, epoch = self._told(args, kwargs)
+        hold.open(self)
+        if hold.calls:
+            self._step_of_functions(hold, metric, epoch, args, kwargs)
+        else:
+            before = hold.take(hold.learn(self, metric, epoch))
+            try:
+                self._torch_step(*args, **kwargs)
+            except BaseException:
+                hold.go_back(before)
+                raise
         self._last_lr = hold.settle(self)
+
+    def _step_of_functions(
+        self, hold: Hold, metric: float | None, epoch: float | None, args: Any, kwargs: Any
+    ) -> None:
+        """Let torch call the job's functions, and propose what they return."""
+        given = hold.learn(self, metric, epoch)
+        books, held = Books(self), groups.values(self.optimizer, hold.tracks)
+        with recorded(self) as results:
+            self._torch_step(*args, **kwargs)
+        try:
+            hold.take(replace(given, factors=tuple(float(result) for result in results)))
+        except BaseException:
+            books.put_back()
+            groups.write(self.optimizer, held)
+            raise
+
+    def _told(self, args: Any, kwargs: Any) -> tuple[float | None, float | None]:
+        """Return the metric and the epoch that `step` was given; raises what torch raises for others."""
+        names = _ARGUMENTS[isinstance(self, ReduceLROnPlateau)]
+        if not args and not kwargs and len(names) == 1:
+            return None, None
+        try:
+            told = signature(super().step).bind(*args, **kwargs).arguments  # type: ignore[misc]
+        except TypeError:
+            super().step(*args, **kwargs)  # type: ignore[misc]  # says it in torch's words
+            raise
+        epoch = told.get("epoch")
+        metric = float(told["metrics"]) if "metrics" in told else None
+        return metric, None if epoch is None else float(epoch)
 
     def get_last_lr(self) -> list[Any]:
         """Return each group's lr as last written: torch's, from the run."""
@@ -73,17 +109,23 @@ class Kept:
         """Go to the state's place on its run; the lr of that step is written into the optimizer.
 
         torch leaves the optimizer alone here. Writing makes the order in which optimizer and scheduler
-        are restored indifferent, and it is repeated at the next `optimizer.step()`.
+        are restored indifferent, and it is repeated at the next `optimizer.step()`. The state of a torch
+        scheduler, which is on no run, is where a new run begins, with what the optimizer holds then.
         """
         state = dict(state_dict)
         entry = state.pop(ENTRY, None)
         hold = hold_of(self)
-        if entry is None and not hold.silent:
+        if entry is None and not hold.silent and hold.definition_is_given:
             raise BadCheckpoint(
-                f"the state dict has no {ENTRY!r} entry: it was not saved by lrkeeper's {type(self).__name__}"
+                f"the state dict has no {ENTRY!r} entry: it was not saved by lrkeeper's {type(self).__name__}; "
+                "to go on from a torch scheduler's state use the drop-in of its class"
             )
         if hold.silent:
             super().load_state_dict(state)  # type: ignore[misc]
+            return
+        if entry is None:
+            super().load_state_dict(state)  # type: ignore[misc]
+            hold.move_in(self)
             return
         ticket = hold.read(self, entry)  # refuses before anything has changed
         super().load_state_dict(state)  # type: ignore[misc]
@@ -108,7 +150,7 @@ class Kept:
         except Warning:  # made an error by a filter: torch warns before it moves
             self.__dict__.clear()
             self.__dict__.update(books)
-            groups.write(self.optimizer, tuple(float(lr) for lr in self._last_lr))
+            groups.write(self.optimizer, {"lr": tuple(float(lr) for lr in self._last_lr)})
             raise
 
 
@@ -117,5 +159,5 @@ def hold_of(scheduler: Kept) -> Hold:
     try:
         return scheduler._hold
     except AttributeError:
-        scheduler._hold = Hold(Options(), definition_of)
+        scheduler._hold = Hold(Options(on_local_change="adopt"), definition_of, memory_of)
         return scheduler._hold

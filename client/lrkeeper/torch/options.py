@@ -10,6 +10,7 @@ from lrkeeper.settings import Settings
 from lrkeeper.views import OnExisting
 
 OnMissing = Literal["error", "create"]
+OnLocalChange = Literal["adopt", "overwrite"]
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,13 @@ class Options:
     on_existing: OnExisting = "resume"
     on_missing: OnMissing = "error"
     max_stall: float = 300.0
+    on_local_change: OnLocalChange = "overwrite"
 
     def __post_init__(self) -> None:
         for name, value, choices in (
             ("on_existing", self.on_existing, get_args(OnExisting)),
             ("on_missing", self.on_missing, get_args(OnMissing)),
+            ("on_local_change", self.on_local_change, get_args(OnLocalChange)),
         ):
             if value not in choices:
                 raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, choices))}")

@@ -18,6 +18,7 @@ from lrkeeper.client import Client
 from lrkeeper.local import LocalRuns
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import FAILURES
+from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.torch import launch
 from lrkeeper.torch.options import Options
 from lrkeeper.torch.source import Runs, runs_of
@@ -53,31 +54,57 @@ class Position:
         launch.release_name(self._reserved, self)
 
     @property
-    def row(self) -> tuple[float, ...] | None:
-        """The lr of each group here."""
-        return None if self.ticket is None else self.ticket.values.row(self.ticket.step)["lr"]
+    def row(self) -> dict[str, tuple[float, ...]] | None:
+        """The values of each group here, by track."""
+        return None if self.ticket is None else self.ticket.values.row(self.ticket.step)
 
-    def open(self, schedule: Schedule | str, groups: tuple[views.Group, ...]) -> None:
-        """Take the run, if that has not been done.
+    @property
+    def opened(self) -> bool:
+        """Whether the run has been taken."""
+        return self._opened
 
-        Raises what AcquireRun does, and SchedulerInUse.
+    @property
+    def is_next_committed(self) -> bool:
+        """Whether the next step was committed when the run was taken: it is gone through again."""
+        ticket = self.ticket
+        return ticket is not None and ticket.step + 1 < ticket.place.frontier
+
+    def definition(self, schedule: Schedule | str) -> Schedule:
+        """Return a definition, of a stored schedule by its name. Raises NotConfigured, ScheduleNotFound."""
+        if isinstance(schedule, Schedule):
+            return schedule
+        runs = self._connected()
+        if not isinstance(runs, Client):
+            raise errors.NotConfigured(
+                f"schedule {schedule!r} is kept on a server, and LRKEEPER_MODE=off has none: give the "
+                "definition itself, such as S.StepLR(step_size=30)"
+            )
+        return runs.get_schedule(schedule).schedule
+
+    def check_held(self) -> None:
+        """Raise SchedulerInUse if a later scheduler has the run."""
+        if self.ticket is not None and not launch.has_run(self.ticket.place.run, self):
+            raise errors.SchedulerInUse(
+                f"a later scheduler of this process has taken run {self.ticket.place.run!r}; "
+                "give every scheduler a run name of its own"
+            )
+
+    def open(
+        self, schedule: Schedule | str, groups: tuple[views.Group, ...], origin: views.Origin | None
+    ) -> None:
+        """Take the run; `origin` is where a new one begins.
+
+        Raises what AcquireRun does.
         """
-        if self._opened:
-            if self.ticket is not None and not launch.has_run(self.ticket.place.run, self):
-                raise errors.SchedulerInUse(
-                    f"a later scheduler of this process has taken run {self.ticket.place.run!r}; "
-                    "give every scheduler a run name of its own"
-                )
-            return
-        start = self._start(schedule, groups)
+        start = self._start(schedule, groups, origin)
         place = self._connected().acquire_run(start, patience=self.options.max_stall)
         launch.take_run(place.run, self)
         self._opened = True
         self.ticket = _at_start(place, start.groups)
         _say_where(place, resumed=start.checkpoint is not None)
 
-    def next(self) -> Ticket:
-        """Return the ticket of the next step; the position stays.
+    def next(self, given: Given = NOTHING) -> Ticket:
+        """Return the ticket of the next step, which is given this; the position stays.
 
         Raises what NextLr does; BadAnswer; Stalled; and at the step that the schedule cannot reach, torch's
         exception there.
@@ -85,7 +112,7 @@ class Position:
         ticket = self.ticket
         assert ticket is not None
         step = ticket.step + 1
-        window = self._window(ticket, step)
+        window = self._window(ticket, step, given)
         if window.table is None:
             failure = window.failure
             assert failure is not None
@@ -165,7 +192,9 @@ class Position:
             self._runs = runs_of(self.options.settings)
         return self._runs
 
-    def _start(self, schedule: Schedule | str, groups: tuple[views.Group, ...]) -> views.Start:
+    def _start(
+        self, schedule: Schedule | str, groups: tuple[views.Group, ...], origin: views.Origin | None
+    ) -> views.Start:
         ticket = self.ticket
         incarnation = launch.incarnation(self.options.incarnation)
         if ticket is not None:
@@ -176,7 +205,9 @@ class Position:
             self._reserved = self._reserved or launch.reserve_name(incarnation, self)  # a copy has none
             name = self._reserved
         rank, world_size = launch.world()
-        create = isinstance(self._connected(), LocalRuns) or self.options.on_missing == "create"
+        if ticket is not None:
+            create = isinstance(self._connected(), LocalRuns) or self.options.on_missing == "create"
+            origin = ticket.origin if create else None
         return views.Start(
             run=name,
             incarnation=incarnation,
@@ -190,7 +221,7 @@ class Position:
             holder_labels=launch.labels(),
             on_existing=self.options.on_existing,
             checkpoint=None if ticket is None else ticket.checkpoint,
-            origin=ticket.origin if ticket is not None and create else None,
+            origin=origin,
         )
 
     def _look(self, ticket: Ticket) -> None:
@@ -220,7 +251,7 @@ class Position:
                 if found.uid == before.place.run_uid and found.frontier == found.origin_step + 1:
                     runs.delete_run(before.place.run, force=True)
 
-    def _window(self, ticket: Ticket, step: int) -> views.Window:
+    def _window(self, ticket: Ticket, step: int, given: Given) -> views.Window:
         """Return one step's row.
 
         A frontier far behind comes nearer with every call; but where another rank is far behind, the run
@@ -234,6 +265,7 @@ class Position:
                 step,
                 applied_step=ticket.step,
                 revision=ticket.revision,
+                given=given,
                 patience=self.options.max_stall,
             )
             failure = window.failure

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lrkeeper.client import Client
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import begin
-from lrkeeper.schedules.numbers import NUMBERS
-from lrkeeper.settings import Settings
 from lrkeeper.torch import groups
 from lrkeeper.torch.hold import Hold
 from lrkeeper.torch.kept import Kept
-from lrkeeper.torch.options import OnMissing, Options
-from lrkeeper.torch.source import runs_of
+from lrkeeper.torch.memories import base_of, row_of
+from lrkeeper.torch.options import OnLocalChange, OnMissing, Options
 from lrkeeper.views import OnExisting
 
 
 class _Follower(LRScheduler):
     """A torch scheduler that computes nothing: it keeps what the groups hold."""
+
+    def step(self, metrics: Any = None) -> None:
+        super().step()
 
     def get_lr(self) -> list[Any]:
         return [
@@ -64,9 +65,12 @@ class RemoteLR(Kept, _Follower):
         on_missing: what to do with a checkpoint whose run the server does not know: "error", or "create"
             a run that goes on from the checkpoint.
         max_stall: seconds a step waits for a server that cannot be reached.
+        on_local_change: what to do where other code has written the groups between two steps: "overwrite"
+            with the run's values, and warn, or "adopt", so that the run goes on from them.
 
     Raises:
         TypeError: optimizer is no torch Optimizer, or schedule neither definition nor name.
+        ValueError: the schedule moves the momentum, and the optimizer has none.
         NotConfigured: no server is named, or several ranks have nothing to agree through.
         ServerUnavailable, DeadlineExceeded: the server does not answer.
         ScheduleNotFound: the server has no schedule of that name.
@@ -87,6 +91,7 @@ class RemoteLR(Kept, _Follower):
         on_existing: OnExisting = "resume",
         on_missing: OnMissing = "error",
         max_stall: float = 300.0,
+        on_local_change: OnLocalChange = "overwrite",
     ) -> None:
         if not isinstance(schedule, Schedule | str):
             raise TypeError(
@@ -94,24 +99,42 @@ class RemoteLR(Kept, _Follower):
                 "or the name of one stored on the server"
             )
         options = Options(
-            run, unit, labels or {}, server, mode, incarnation, attempt, on_existing, on_missing, max_stall
+            run,
+            unit,
+            labels or {},
+            server,
+            mode,
+            incarnation,
+            attempt,
+            on_existing,
+            on_missing,
+            max_stall,
+            on_local_change,
         )
         self._hold = Hold(options, _Given(schedule))
         super().__init__(optimizer)
-        self._last_lr = groups.write(optimizer, self._first_row(schedule, options.settings))
         self._hold.built(self)
+        self._last_lr = groups.write(optimizer, self._first_row(self._hold.position.definition(schedule)))
+        self._hold.begins_with(self)
 
-    def _first_row(self, schedule: Schedule | str, settings: Settings) -> tuple[float, ...]:
+    def _told(self, args: Any, kwargs: Any) -> tuple[float | None, float | None]:
+        """Return the metric that a step was given: `step(metrics)`, of a metric-driven schedule."""
+        if not args and not kwargs:
+            return None, None
+        metrics = signature(_Follower.step).bind(self, *args, **kwargs).arguments.get("metrics")
+        return (None if metrics is None else float(metrics)), None
+
+    def _first_row(self, schedule: Schedule) -> groups.Held:
         """Return step 0's row, evaluated here; the run's own comes when it is opened."""
-        if isinstance(schedule, str):
-            runs = runs_of(settings)
-            if not isinstance(runs, Client):
-                return groups.values(self.optimizer)  # opening says that there is no server
-            schedule = runs.get_schedule(schedule).schedule
-        read = groups.read(self.optimizer)
-        base = {"lr": tuple(NUMBERS[group.number](group.initial["lr"]) for group in read)}
-        now = {"lr": tuple(NUMBERS[group.number](group.current["lr"]) for group in read)}
-        return tuple(float(value) for value in begin(schedule, base, now).row["lr"])
+        tracks = schedule.tracks
+        if "momentum" in tracks and not {"momentum", "betas"} & set(self.optimizer.defaults):
+            raise ValueError(
+                f"{type(schedule).__name__}: cycle_momentum is True, and {type(self.optimizer).__name__} has "
+                "neither momentum nor betas; it must be False"
+            )
+        now = row_of(self.optimizer, tracks)
+        row = begin(schedule, base_of(self.optimizer, tracks), now).row
+        return {track: tuple(float(value) for value in values) for track, values in row.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state as primitives: loads under `torch.load(weights_only=True)`."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple
 
 from lrkeeper.schedules import Schedule, codec
-from lrkeeper.schedules.numbers import NUMBERS, Row
+from lrkeeper.schedules.numbers import NUMBERS, Real, Row
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.limits import rows_of_answer
 
@@ -26,7 +26,7 @@ class ParamGroup:
 def base_row(groups: tuple[ParamGroup, ...]) -> Row:
     """Return the base values (torch's `initial_lr`) as numbers of the groups' kinds."""
     return {
-        track: tuple(NUMBERS[group.number](group.initial[track]) for group in groups)
+        track: tuple(_number(group, track)(group.initial[track]) for group in groups)
         for track in groups[0].initial
     }
 
@@ -34,9 +34,14 @@ def base_row(groups: tuple[ParamGroup, ...]) -> Row:
 def current_row(groups: tuple[ParamGroup, ...]) -> Row:
     """Return the values the groups had when the scheduler was built."""
     return {
-        track: tuple(NUMBERS[group.number](group.current[track]) for group in groups)
+        track: tuple(_number(group, track)(group.current[track]) for group in groups)
         for track in groups[0].current
     }
+
+
+def _number(group: ParamGroup, track: str) -> Callable[[float], Real]:
+    """Return the kind of number of a track: a group's own is its lr's, torch keeps others as floats."""
+    return NUMBERS[group.number] if track == "lr" else float
 
 
 @dataclass(frozen=True)
