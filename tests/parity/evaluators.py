@@ -119,7 +119,9 @@ class _Theirs:
 
     def metric(self) -> float:
         r = self.random
-        return r.choice([r.gauss(0, 1), r.uniform(0.9, 1.1), float("nan") if r.random() < 0.2 else r.random()])
+        return r.choice(
+            [r.gauss(0, 1), r.uniform(0.9, 1.1), float("nan") if r.random() < 0.2 else r.random()]
+        )
 
     def resume(self, step: int) -> None:
         """Go on with fresh objects, restored as checkpoints are, or built for an epoch."""

@@ -120,7 +120,9 @@ class _Draw:
 
     def _gamma(self) -> float:
         r = self.random
-        return r.choice([0.1, 0.5, 1.0, 2.0, 0, -0.5, r.uniform(0, 1.2), r.uniform(0.8, 1.05), r.uniform(0.8, 1)])
+        return r.choice(
+            [0.1, 0.5, 1.0, 2.0, 0, -0.5, r.uniform(0, 1.2), r.uniform(0.8, 1.05), r.uniform(0.8, 1)]
+        )
 
     def _iters(self) -> float:
         r = self.random
