@@ -30,7 +30,7 @@ def test_a_cycle_is_read_as_it_was_written() -> None:
 
 def test_members_have_the_numbers_that_the_last_constructor_left() -> None:
     found = optimizer()
-    members = [SWALR(found, 0.3), SWALR(found, 0.2)]
+    members: list[torch_schedulers.LRScheduler] = [SWALR(found, 0.3), SWALR(found, 0.2)]
     scheduler = torch_schedulers.SequentialLR(found, members, [5])
     assert definition_of(scheduler) == S.SequentialLR([S.SWALR(0.2), S.SWALR(0.2)], [5])
 
