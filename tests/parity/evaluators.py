@@ -151,7 +151,7 @@ def _built(cls: str, random: Random) -> _Theirs:
         theirs = _Theirs(configuration(cls, random), random)
         try:
             theirs.build()
-        except (ValueError, ZeroDivisionError):
+        except (ArithmeticError, NotImplementedError, ValueError):
             continue
         return theirs
 
@@ -169,7 +169,7 @@ def _difference(mode: str, theirs: _Theirs, random: Random) -> str:
         if step == resume_at:
             try:
                 theirs.resume(step)
-            except (ValueError, ZeroDivisionError):
+            except (ArithmeticError, NotImplementedError, ValueError):
                 return ""  # torch's constructor refuses to start there
             kept = [_Ours.read(theirs.scheduler, step)]
             if bits(kept[0].cursor.row) != bits(row_of(theirs.optimizer, tracks)):

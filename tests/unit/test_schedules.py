@@ -42,6 +42,66 @@ REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
         TypeError,
         r"schedulers\[0\] is sequence; it must be a schedule of a torch class",
     ),
+    (
+        S.SequentialLR,
+        {"schedulers": [S.ReduceLROnPlateau()], "milestones": []},
+        ValueError,
+        r"schedulers\[0\] is reduce_lr_on_plateau; it must be one whose steps need no metric",
+    ),
+    (S.ChainedScheduler, {"schedulers": []}, ValueError, "ChainedScheduler: schedulers is empty"),
+    (S.ConstantLR, {"factor": 0}, ValueError, "factor is 0; it must be a number, above 0, at most 1"),
+    (S.ConstantLR, {"total_iters": 2.5}, ValueError, "total_iters is 2.5; it must be a whole number"),
+    (S.LinearLR, {"start_factor": 1.5}, ValueError, "start_factor is 1.5; it must be a number, above 0"),
+    (S.LinearLR, {"end_factor": -1}, ValueError, "end_factor is -1; it must be a number, at least 0"),
+    (S.ExponentialLR, {"gamma": -0.5}, ValueError, "gamma is -0.5"),
+    (S.PolynomialLR, {"power": 0}, ValueError, "power is 0; it must be a number, above 0"),
+    (S.CosineAnnealingLR, {"T_max": 0}, ValueError, "T_max is 0; it must be a number, above 0"),
+    (S.CosineAnnealingLR, {"T_0": 5}, TypeError, r"use CosineAnnealingWarmRestarts\(T_0=5\)"),
+    (S.CosineAnnealingWarmRestarts, {"T_0": 2.5}, ValueError, "T_0 is 2.5; it must be a whole number"),
+    (S.CosineAnnealingWarmRestarts, {"T_0": 5, "T_mult": 0}, ValueError, "T_mult is 0"),
+    (S.CyclicLR, {"base_lr": [], "max_lr": 1}, ValueError, "base_lr is empty; it must be a number, or one"),
+    (S.CyclicLR, {"base_lr": [0.1, -1], "max_lr": 1}, ValueError, r"base_lr\[1\] is -1; it must be a number"),
+    (
+        S.CyclicLR,
+        {"base_lr": 0.1, "max_lr": 1, "mode": "square"},
+        ValueError,
+        "mode is 'square'; it must be 'triangular' or 'triangular2' or 'exp_range'",
+    ),
+    (
+        S.CyclicLR,
+        {"base_lr": 0.1, "max_lr": 1, "cycle_momentum": 1},
+        TypeError,
+        "cycle_momentum is 1; it must be True or False",
+    ),
+    (
+        S.OneCycleLR,
+        {"max_lr": 1},
+        ValueError,
+        "total_steps is missing; give it, or epochs and steps_per_epoch",
+    ),
+    (S.OneCycleLR, {"max_lr": 1, "total_steps": 0}, ValueError, "total_steps is 0"),
+    (
+        S.OneCycleLR,
+        {"max_lr": 1, "total_steps": 10, "pct_start": 0.1},
+        ValueError,
+        "pct_start is 0.1; with 10",
+    ),
+    (
+        S.OneCycleLR,
+        {"max_lr": 1, "total_steps": 9, "anneal_strategy": "exp"},
+        ValueError,
+        "anneal_strategy is 'exp'; it must be 'cos' or 'linear'",
+    ),
+    (S.LambdaLR, {"lr_lambda": abs}, TypeError, "lr_lambda"),
+    (
+        S.ReduceLROnPlateau,
+        {"factor": 1.0},
+        ValueError,
+        "factor is 1.0; it must be a number, at least 0, below 1",
+    ),
+    (S.ReduceLROnPlateau, {"mode": "low"}, ValueError, "mode is 'low'; it must be 'min' or 'max'"),
+    (S.SWALR, {"swa_lr": "0.1"}, TypeError, "swa_lr is '0.1'; it must be a number, at least 0"),
+    (S.SWALR, {"swa_lr": 0.1, "anneal_epochs": -1}, ValueError, "anneal_epochs is -1"),
     (S.Sequence, {"stages": []}, ValueError, "stages is empty"),
     (
         S.Sequence,
@@ -69,10 +129,28 @@ EVERY: list[Schedule] = [
     S.MultiStepLR([10, 20]),
     S.SequentialLR([S.SequentialLR([S.MultiStepLR([2]), S.StepLR(4)], [9]), S.StepLR(3)], [17]),
     S.MultiStepLR([10, 20]).then(S.StepLR(5), at=20).then(S.MultiStepLR([3]), at=41),
+    S.ConstantLR(0.5, 7),
+    S.LinearLR(0.1, 0.9, 30),
+    S.ExponentialLR(0.97),
+    S.PolynomialLR(50, 0.9),
+    S.CosineAnnealingLR(20, 1e-3),
+    S.CosineAnnealingWarmRestarts(7, 2),
+    S.CyclicLR([0.01, 0.02], 0.1, 5, mode="exp_range", gamma=0.99, cycle_momentum=False),
+    S.OneCycleLR(0.1, 70, cycle_momentum=False, three_phase=True),
+    S.SWALR(0.05, 12, "linear"),
+    S.ChainedScheduler([S.LinearLR(), S.SequentialLR([S.OneCycleLR(1.0, 80), S.SWALR(0.5)], [9])]),
 ]
 
 
-@pytest.mark.parametrize("schedule", EVERY)
+GIVEN: list[Schedule] = [S.LambdaLR(), S.MultiplicativeLR(), S.ReduceLROnPlateau("max", min_lr=[0.01, 0.02])]
+"""Those whose steps need inputs."""
+
+
+def test_every_kind_is_among_the_examples() -> None:
+    assert {schedule.kind for schedule in (*EVERY, *GIVEN)} == set(codec.KINDS)
+
+
+@pytest.mark.parametrize("schedule", [*EVERY, *GIVEN])
 def test_a_definition_survives_message_and_json(schedule: Schedule) -> None:
     assert codec.decode(codec.encode(schedule)) == schedule
     assert codec.from_json(codec.to_json(schedule)) == schedule
@@ -80,7 +158,7 @@ def test_a_definition_survives_message_and_json(schedule: Schedule) -> None:
 
 @pytest.mark.parametrize("schedule", EVERY)
 def test_an_evaluation_goes_on_from_its_cursor_with_the_same_bits(schedule: Schedule) -> None:
-    for base in (BASE, {"lr": (F32(0.1), 0.3)}):
+    for base in ({"lr": (0.1, 0.2)}, {"lr": (F32(0.1), 0.3)}):
         whole = cursor.extend(schedule, base, cursor.begin(schedule, base, base), 60)[1]
         at, rows = cursor.begin(schedule, base, base), []
         for count in (1, 8, 2, 30, 19):
@@ -116,6 +194,13 @@ def test_every_field_of_a_schedule_is_a_field_of_its_message() -> None:
         ({"cosine": {}}, "cosine"),
         ({"step_lr": {"step_size": 3}, "multi_step_lr": {"milestones": [2]}}, "stands beside step_lr"),
         ({"step_lr": {"step_size": "many"}}, "many"),
+        (
+            {"cyclic_lr": {"base_lr": [0.1], "max_lr": [1], "mode": 3}},
+            "cyclic_lr.mode: is 3; it must be a word",
+        ),
+        ({"one_cycle_lr": {"max_lr": [1], "three_phase": 1}}, "three_phase: is 1; it must be true or false"),
+        ({"one_cycle_lr": {"max_lr": 1, "total_steps": 9}}, "one_cycle_lr.max_lr: is 1; it must be a list"),
+        ({"reduce_lr_on_plateau": {"mode": "low"}}, "mode is 'low'; it must be 'min' or 'max'"),
         ([1], r"is \[1\]; it must be a mapping"),
         ({"sequence": {"stages": [{"at": 3}]}}, r"sequence.stages\[0\].schedule: is missing"),
     ],
@@ -147,3 +232,11 @@ def test_what_torch_takes_is_taken_unchecked_and_fails_at_its_step() -> None:
     assert rows == []
     assert failure is not None
     assert (failure.step, failure.type) == (1, "ZeroDivisionError")
+
+
+def test_the_tracks_of_a_composite_are_those_of_its_members() -> None:
+    cyclic = S.CyclicLR(0.1, 1, 5)
+    assert cyclic.tracks == ("lr", "momentum")
+    assert S.SequentialLR([S.StepLR(2), S.ChainedScheduler([cyclic])], [3]).tracks == ("lr", "momentum")
+    assert S.StepLR(2).then(cyclic, at=4).tracks == ("lr", "momentum")
+    assert S.OneCycleLR(1, 9, cycle_momentum=False).tracks == S.StepLR(2).tracks == ("lr",)
