@@ -1,4 +1,4 @@
-"""Other code writes the lr: the run's value overwrites it, and says so."""
+"""Other code writes the lr: RemoteLR overwrites it, and says so; a drop-in goes on from it, as torch does."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from lrkeeper import RemoteLR, lr_scheduler
+from lrkeeper import Client, RemoteLR, lr_scheduler
+from lrkeeper import schedules as S
 from lrkeeper.errors import GroupsDiffer
-from tests.client.training import DEFINITIONS, KINDS, Training, kept, undisturbed
+from tests.client.training import DEFINITIONS, KINDS, SHAPES, Training, kept, undisturbed
 from tests.support.server import ServerProcess
+
+REMOTE = [kind for kind in KINDS if kind.endswith("RemoteLR")]
 
 
 def warned_of(training: Training, scheduler: Any, epochs: int) -> list[warnings.WarningMessage]:
@@ -22,7 +25,7 @@ def warned_of(training: Training, scheduler: Any, epochs: int) -> list[warnings.
 
 
 @pytest.mark.parametrize("number", [float, torch.tensor])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", REMOTE)
 def test_a_change_by_other_code_lasts_until_the_next_step_and_is_warned_of(
     server: ServerProcess, kind: str, number: Any
 ) -> None:
@@ -56,7 +59,7 @@ def test_the_warning_names_the_line_of_the_step(server: ServerProcess) -> None:
 
 def test_every_group_that_was_changed_is_named(server: ServerProcess) -> None:
     training = Training(0.1, 0.2, 0.3)
-    scheduler = lr_scheduler.StepLR(training.optimizer, 5)
+    scheduler = RemoteLR(training.optimizer, S.StepLR(5))
     training.epochs(scheduler, 1)
     training.optimizer.param_groups[0]["lr"] = 1.0
     training.optimizer.param_groups[2]["lr"] = 2.0
@@ -93,7 +96,7 @@ def test_a_stale_lr_after_a_resume_is_no_change_by_other_code(server: ServerProc
     assert training.used == undisturbed(kind.split()[0], 8)[5:]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", REMOTE)
 def test_a_change_before_the_run_is_opened_does_not_last_and_is_warned_of(
     server: ServerProcess, kind: str
 ) -> None:
@@ -132,3 +135,74 @@ def test_a_param_group_added_before_the_first_step_is_refused_in_words(
     with pytest.raises(GroupsDiffer, match="optimizer has 2"):
         training.update()
     assert (training.used, scheduler.last_epoch) == ([], 0)
+
+
+# Adopting.
+
+
+def changed_by_hand(scheduler: Any, training: Training) -> list[Any]:
+    """Train nine epochs; other code writes the second group's lr after some of them."""
+    for epoch in range(9):
+        if epoch in (0, 3, 7):
+            training.optimizer.param_groups[1]["lr"] = 0.25 + epoch
+        training.epochs(scheduler, 1)
+    return training.used
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_scheduler_that_adopts_goes_on_from_a_change_as_torch_does(
+    server: ServerProcess, kind: str
+) -> None:
+    shape, _, by = kind.partition(" ")
+    theirs = Training(0.1, 0.02)
+    expected = changed_by_hand(SHAPES[shape](torch.optim.lr_scheduler, theirs.optimizer), theirs)
+    ours = Training(0.1, 0.02)
+    options = {"on_local_change": "adopt"} if by == "RemoteLR" else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert changed_by_hand(kept(kind, ours.optimizer, **options), ours) == expected
+
+
+def test_what_was_adopted_is_in_the_record(client: Client) -> None:
+    training = Training()
+    scheduler = lr_scheduler.StepLR(training.optimizer, 2, gamma=0.5)
+    training.epochs(scheduler, 2)
+    training.optimizer.param_groups[0]["lr"] = 3.0
+    training.epochs(scheduler, 2)
+    run = scheduler.state_dict()["lrkeeper"]["run"]
+    assert client.explain(run, 3).given.seen == {"lr": (3.0,)}
+    assert client.explain(run, 3).values.row(3) == {"lr": (3.0,)}
+    assert client.explain(run, 4).values.row(4) == {"lr": (1.5,)}
+    assert not client.explain(run, 4).given
+
+
+def test_two_schedulers_on_one_optimizer_give_what_torchs_give(server: ServerProcess) -> None:
+    def trained(module: Any) -> list[Any]:
+        training = Training(0.1, 0.02)
+        first = module.ExponentialLR(training.optimizer, 0.9)
+        second = module.StepLR(training.optimizer, 3, gamma=0.5)
+        for _ in range(10):
+            training.epochs(first, 1)
+            second.step()
+        return [*training.used, training.lrs(), first.get_last_lr(), second.get_last_lr()]
+
+    assert trained(lr_scheduler) == trained(torch.optim.lr_scheduler)
+
+
+def test_a_change_at_a_step_that_is_committed_already_is_overwritten_and_warned_of(
+    server: ServerProcess,
+) -> None:
+    first = Training()
+    scheduler = lr_scheduler.StepLR(first.optimizer, 2, gamma=0.5)
+    first.epochs(scheduler, 2)
+    state = scheduler.state_dict()
+    first.epochs(scheduler, 4)
+    training = Training()
+    resumed = lr_scheduler.StepLR(training.optimizer, 2, gamma=0.5)
+    resumed.load_state_dict(state)
+    training.update()
+    training.optimizer.param_groups[0]["lr"] = 3.0
+    with pytest.warns(UserWarning, match="which has its values already; they overwrite the change") as caught:
+        resumed.step()
+    assert caught[0].filename == __file__
+    assert training.lrs() == ((0.05).hex(),)

@@ -59,11 +59,10 @@ def test_an_error_of_the_schedule_comes_at_torchs_step() -> None:
 
 @pytest.mark.usefixtures("off")
 def test_a_stored_schedule_needs_a_server() -> None:
-    scheduler = RemoteLR(Training().optimizer, "imagenet-90ep")
     with pytest.raises(
         NotConfigured, match=r"'imagenet-90ep' is kept on a server, and LRKEEPER_MODE=off has none"
     ):
-        scheduler.get_last_lr()
+        RemoteLR(Training().optimizer, "imagenet-90ep")
 
 
 def test_a_mode_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch.optim import lr_scheduler as torch_schedulers
 
-from lrkeeper import Client, RemoteLR, lr_scheduler
+from lrkeeper import Client, RemoteLR
+from lrkeeper import schedules as S
 from lrkeeper.errors import BadCheckpoint, GroupsDiffer
 from tests.client.training import DEFINITIONS, KINDS, SHAPES, Training, kept, undisturbed
 from tests.support.server import ServerProcess
@@ -118,11 +119,6 @@ def refusals() -> dict[str, tuple[Any, type[Exception], str]]:
         state["lrkeeper"][name] = value
 
     return {
-        "torch's own state": (
-            lambda state: state.pop("lrkeeper"),
-            BadCheckpoint,
-            "the state dict has no 'lrkeeper' entry",
-        ),
         "another version": (
             lambda state: put(state, "version", 2),
             BadCheckpoint,
@@ -205,9 +201,9 @@ def test_the_state_of_other_param_groups_is_refused(server: ServerProcess, group
     assert other.state_dict() == before
 
 
-def test_a_plain_torch_state_is_refused_for_now(server: ServerProcess) -> None:
+def test_a_remote_lr_refuses_a_plain_torch_state(server: ServerProcess) -> None:
     training = Training()
     theirs = torch_schedulers.StepLR(training.optimizer, 2, gamma=0.7)
     training.epochs(theirs, 3)
-    with pytest.raises(BadCheckpoint, match="it was not saved by lrkeeper's StepLR"):
-        lr_scheduler.StepLR(Training().optimizer, 2, gamma=0.7).load_state_dict(theirs.state_dict())
+    with pytest.raises(BadCheckpoint, match="it was not saved by lrkeeper's RemoteLR; to go on from a torch"):
+        RemoteLR(Training().optimizer, S.StepLR(2, gamma=0.7)).load_state_dict(theirs.state_dict())

@@ -10,6 +10,7 @@ import pytest
 from torch.optim import lr_scheduler as torch_schedulers
 
 from lrkeeper import RemoteLR, lr_scheduler
+from lrkeeper import schedules as S
 from tests.client.training import DEFINITIONS, KINDS, SHAPES, Training, kept, undisturbed
 from tests.support.server import ServerProcess
 
@@ -94,7 +95,7 @@ def test_a_warning_turned_into_an_error_moves_nothing_as_in_torch(server: Server
 def test_other_warnings_on_the_way_are_not_swallowed(server: ServerProcess) -> None:
     """The first step is where torch's warnings are caught and given again; they are not the only ones."""
     training = Training()
-    scheduler = lr_scheduler.StepLR(training.optimizer, 2)
+    scheduler = RemoteLR(training.optimizer, S.StepLR(2))
     training.update()
     training.optimizer.param_groups[0]["lr"] = 3.0
     with warnings.catch_warnings(record=True) as caught:

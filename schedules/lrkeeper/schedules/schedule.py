@@ -98,7 +98,7 @@ class Schedule(ABC):
 
 def all_tracks(schedules: Iterable[Schedule]) -> tuple[str, ...]:
     """Return the tracks that schedules move together, the lr first."""
-    return tuple(dict.fromkeys(track for schedule in schedules for track in schedule.tracks))
+    return tuple(dict.fromkeys(["lr", *(track for schedule in schedules for track in schedule.tracks)]))
 
 
 T = TypeVar("T", bound=type[Schedule])
