@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ TORCH = SimpleNamespace(**vars(torch.optim.lr_scheduler), SWALR=SWALR)
 
 def falling(epoch: int) -> float:
     """A function of LambdaLR's kind."""
-    return float(0.95**epoch)
+    return math.pow(0.95, epoch)
 
 
 def warming(epoch: int) -> float:
@@ -24,7 +25,7 @@ def warming(epoch: int) -> float:
 
 def fading(cycle: float) -> float:
     """A function of CyclicLR's kind."""
-    return 0.9**cycle
+    return math.pow(0.9, cycle)
 
 
 CLASSES: dict[str, Callable[[Any, torch.optim.Optimizer], Any]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -96,7 +97,12 @@ def test_an_old_database_comes_to_the_schema_of_the_tables(
 
 
 def test_its_runs_are_all_there(client: Client, runs: dict[str, views.Run]) -> None:
-    assert {name: (run.frontier, run.state) for name, run in runs.items()} == {
+    since_0002 = runs.get("given")
+    if since_0002 is not None:
+        given = client.explain("given", 1).given
+        assert (math.isnan(given.metric or 0), given.epoch, given.seen) == (True, 3, {"lr": (2.0,)})
+        assert [factor.hex() for factor in given.factors] == ["0x1.0000000000000p-1", "-0x0.0p+0"]
+    assert {n: (run.frontier, run.state) for n, run in runs.items() if n != "given"} == {
         "edited": (8, "active"),
         "follower": (6, "active"),
         "again": (2, "active"),

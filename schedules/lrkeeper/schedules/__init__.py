@@ -2,7 +2,11 @@
 
 Each is builder, definition and evaluator in one. Names, arguments and bits are torch's where torch has
 the class; `a.then(b, at=20)` joins two so that the value carries on, which torch cannot do.
+`from_torch(scheduler)` reads a definition off a live torch scheduler.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from lrkeeper.schedules.chained_scheduler import ChainedScheduler
 from lrkeeper.schedules.constant_lr import ConstantLR, LinearLR
@@ -18,6 +22,11 @@ from lrkeeper.schedules.sequence import Sequence, Stage
 from lrkeeper.schedules.sequential_lr import SequentialLR
 from lrkeeper.schedules.step_lr import StepLR
 from lrkeeper.schedules.swalr import SWALR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from_torch: Callable[[Any], Schedule]
 
 __all__ = [
     "SWALR",
@@ -39,4 +48,11 @@ __all__ = [
     "SequentialLR",
     "Stage",
     "StepLR",
+    "from_torch",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "from_torch":  # reads a live torch scheduler; torch belongs to the client's side
+        return import_module("lrkeeper.torch.definitions").definition_of
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,6 +11,7 @@ _COMMANDS = {
     "show": "lrkeeper.cli.run.show:show",
     "history": "lrkeeper.cli.run.history:history",
     "explain": "lrkeeper.cli.run.explain:explain",
+    "export": "lrkeeper.cli.run.export:export",
     "set-schedule": "lrkeeper.cli.run.set_schedule:set_schedule",
     "finish": "lrkeeper.cli.run.finish:finish",
     "delete": "lrkeeper.cli.run.delete:delete",

@@ -1,0 +1,109 @@
+"""`lrkeeper run export`."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lrkeeper.cli.edits import ruling
+from lrkeeper.cli.forms import form
+from lrkeeper.cli.options import branch_option, connect, run_argument, server_option
+from lrkeeper.cli.run.rows import committed
+from lrkeeper.cli.run.words import run_form
+from lrkeeper.cli.screen import put_json
+
+if TYPE_CHECKING:
+    from lrkeeper import Client
+    from lrkeeper.schedules.given import Given
+    from lrkeeper.views import Run
+
+
+@click.command()
+@run_argument
+@click.option(
+    "--as",
+    "kind",
+    type=click.Choice(["csv", "json", "torch"]),
+    default="csv",
+    show_default=True,
+    help="csv and json: every committed value. torch: Python that goes on without lrkeeper.",
+)
+@branch_option
+@server_option
+def export(name: str, kind: str, branch: int | None, server: str | None) -> None:
+    """Write down the curve that a run really had, to leave with it.
+
+    --as torch gives the constructor call of torch's own scheduler and the state that it loads to go on after
+    the last committed step. It needs a run of one torch schedule without edits.
+    """
+    with connect(server) as client:
+        run = client.get_run(name)
+        chosen = run.branch if branch is None else branch
+        if kind == "torch":
+            click.echo(_as_torch(client, run, chosen))
+        elif kind == "json":
+            rows = committed(client, run, chosen, 0, None)
+            steps = [{"step": row.step, "values": form(row.values)} for row in rows]
+            put_json({"run": run_form(run), "branch": chosen, "steps": steps})
+        else:
+            _write_csv(client, run, chosen)
+
+
+def _write_csv(client: Client, run: Run, branch: int) -> None:
+    """Write a line for each step, with a column for each track and param group."""
+    out = csv.writer(sys.stdout, lineterminator="\n")
+    header = False
+    for row in committed(client, run, branch, 0, None):
+        if not header:
+            header = True
+            out.writerow(["step", *(f"{t}[{i}]" for t, v in row.values.items() for i in range(len(v)))])
+        out.writerow([row.step, *(repr(value) for values in row.values.values() for value in values)])
+
+
+def _as_torch(client: Client, run: Run, branch: int) -> str:
+    from lrkeeper.torch.written import NoTorchScheduler, call_text, replayed
+
+    if ruling(run.edits, branch):
+        raise NoTorchScheduler(f"run {run.name!r} was edited; its curve is no single scheduler's")
+    if run.origin_step:
+        raise NoTorchScheduler(f"run {run.name!r} begins at step {run.origin_step}, with a past elsewhere")
+    schedule = client.explain(run.name, run.origin_step, branch=branch).schedule
+    scheduler = replayed(schedule, run.groups, _steps(client, run, branch))
+    state = {key: value for key, value in scheduler.state_dict().items() if key != "use_beta1"}
+    lines = [
+        f"# Run {run.name!r} after step {run.frontier - 1}; `optimizer` is the job's, with its state restored.",
+        "from collections import Counter",
+        "from math import inf, nan",
+        "",
+        "import torch",
+        "from torch import tensor",
+        "",
+        f"scheduler = {call_text(schedule)}",
+        f"scheduler.load_state_dict({state!r})",
+    ]
+    values = run.latest.row(run.frontier - 1)
+    for place in range(len(run.groups)):
+        lr = repr(values["lr"][place])
+        if run.groups[place].number == "float32":
+            lr = f"tensor({lr})"
+        lines += [f"group = optimizer.param_groups[{place}]", f'group["lr"] = {lr}']
+        if "momentum" in values:
+            lines += [_MOMENTUM.format(values["momentum"][place])]
+    return "\n".join(lines)
+
+
+_MOMENTUM = """\
+if "betas" in group:
+    group["betas"] = ({0!r}, *group["betas"][1:])
+else:
+    group["momentum"] = {0!r}"""
+
+
+def _steps(client: Client, run: Run, branch: int) -> Iterator[tuple[Given, Any]]:
+    for block in client.list_blocks(run.name, branch=branch):
+        for step in range(block.table.first_step, block.table.end_step):
+            yield block.given, block.table.row(step)
