@@ -55,3 +55,11 @@ def test_base_lrs_that_are_not_the_groups_are_in_the_memory() -> None:
     assert memory_of(first) == {"base_lrs": [[0.5, "float32"]], "memory": 0}
     assert base_of(found) == {"lr": (0.25,)}
     assert row_of(found, ("lr", "momentum")) == {"lr": (0.25,), "momentum": (0.95,)}
+
+
+def test_the_last_constructor_need_not_be_the_last_members() -> None:
+    found = optimizer()
+    last = SWALR(found, 0.2)
+    members: list[torch_schedulers.LRScheduler] = [SWALR(found, 0.3), last]
+    scheduler = torch_schedulers.SequentialLR(found, members, [5])
+    assert definition_of(scheduler) == S.SequentialLR([S.SWALR(0.3), S.SWALR(0.3)], [5])

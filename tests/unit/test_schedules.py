@@ -240,3 +240,10 @@ def test_the_tracks_of_a_composite_are_those_of_its_members() -> None:
     assert S.SequentialLR([S.StepLR(2), S.ChainedScheduler([cyclic])], [3]).tracks == ("lr", "momentum")
     assert S.StepLR(2).then(cyclic, at=4).tracks == ("lr", "momentum")
     assert S.OneCycleLR(1, 9, cycle_momentum=False).tracks == S.StepLR(2).tracks == ("lr",)
+
+
+def test_members_read_what_the_last_constructor_wrote() -> None:
+    schedule = S.ChainedScheduler([S.SWALR(0.3), S.SWALR(0.2)])
+    memory, _ = schedule.start(BASE, BASE)
+    assert memory == {"groups": {"swa_lr": (0.2,)}, "memory": [[0, 1], [0, 1]]}
+    assert S.ChainedScheduler([S.SWALR(0.2), S.SWALR(0.2)]).start(BASE, BASE)[0] == memory["memory"]

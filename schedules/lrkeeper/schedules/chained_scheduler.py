@@ -45,7 +45,7 @@ class ChainedScheduler(Composite):
         if move == RESTART:
             self.check_restart()
         moved = []
-        for member, inner in zip(self.members, memory, strict=True):
+        for member, inner in zip(self.schedulers, memory, strict=True):
             inner, now = member.go(inner, base, now, inputs, STEP)
             moved.append(inner)
         return moved, now

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any, Self
 
 from lrkeeper.schedules.given import Inputs
@@ -36,12 +35,6 @@ class Composite(TorchSchedule):
     @property
     def tracks(self) -> tuple[str, ...]:
         return all_tracks(self.schedulers)
-
-    @cached_property
-    def members(self) -> Sequence[TorchSchedule]:
-        """The schedulers as they are once all are built, each reading what the last one wrote."""
-        keys = self.writes()
-        return tuple(member.reading(keys) for member in self.schedulers) if keys else self.schedulers
 
     def writes(self) -> GroupKeys:
         return {key: value for member in self.schedulers for key, value in member.writes().items()}

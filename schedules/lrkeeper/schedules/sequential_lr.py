@@ -63,7 +63,7 @@ class SequentialLR(Composite):
         built = self.construct_members(initial, now, inputs)
         memory = self.take_back([0, built.memory])
         row = written(built.row, "lr", built.initial["lr"])
-        memory, row = self._move(0, INITIAL, memory, base, row, inputs)
+        memory, row = self.reading(self.writes())._move(0, INITIAL, memory, base, row, inputs)
         return Built(memory, built.initial, row)
 
     def move(self, memory: Any, base: Row, now: Row, inputs: Inputs, move: Move) -> tuple[Memory, Row]:
@@ -80,5 +80,5 @@ class SequentialLR(Composite):
         """Make the move with the member that is in force at `last_epoch`."""
         inner = memory[1]
         index = bisect_right(self.milestones, last_epoch)
-        moved, row = self.members[index].go(inner[index], base, now, inputs, move)
+        moved, row = self.schedulers[index].go(inner[index], base, now, inputs, move)
         return [last_epoch, [*inner[:index], moved, *inner[index + 1 :]]], row

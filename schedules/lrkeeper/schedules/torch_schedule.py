@@ -49,7 +49,10 @@ class TorchSchedule(Schedule):
     """A schedule that follows a torch class bit for bit, also as a member of a torch composite.
 
     Where torch's `base_lrs` are not the run's (another scheduler's constructor has changed `initial_lr`
-    before or since) the memory is `{"base_lrs": [[number, its kind], …], "memory": …}`.
+    before or since) the memory is `{"base_lrs": [[number, its kind], …], "memory": …}`. Where a member
+    reads in the groups what another member's constructor wrote, and not what its own definition says, the
+    composite's memory is `{"groups": {key: numbers}, "memory": …}`; a definition read off a live scheduler
+    has the groups' numbers already.
     """
 
     @abstractmethod
@@ -74,7 +77,10 @@ class TorchSchedule(Schedule):
 
     def start(self, base: Row, now: Row, inputs: Inputs = NO_INPUTS) -> tuple[Memory, Row]:
         built = self.construct(None if same_lrs(base, now) else base, now, inputs)
-        return built.memory, built.row
+        keys = self.writes()
+        if self.reading(keys) == self:
+            return built.memory, built.row
+        return {"groups": keys, "memory": built.memory}, built.row
 
     def advance(self, memory: Any, base: Row, now: Row, inputs: Inputs) -> tuple[Memory, Row]:
         return self.go(memory, base, now, inputs, STEP)
@@ -83,11 +89,13 @@ class TorchSchedule(Schedule):
         return self.go(memory, base, now, inputs, Move(int(epoch) if float(epoch).is_integer() else epoch))
 
     def go(self, memory: Any, base: Row, now: Row, inputs: Inputs, move: Move) -> tuple[Memory, Row]:
-        """Move, from the memory's own base lrs if it has any."""
+        """Move, with the base lrs and the groups' keys that the memory has, if any."""
         if not isinstance(memory, dict):
             return self.move(memory, base, now, inputs, move)
-        own = {**base, "lr": tuple(NUMBERS[kind](value) for value, kind in memory["base_lrs"])}
-        moved, row = self.move(memory["memory"], own, now, inputs, move)
+        if "base_lrs" in memory:
+            base = {**base, "lr": tuple(NUMBERS[kind](value) for value, kind in memory["base_lrs"])}
+        schedule = self.reading(memory["groups"]) if "groups" in memory else self
+        moved, row = schedule.move(memory["memory"], base, now, inputs, move)
         return {**memory, "memory": moved}, row
 
     def undo(self, memory: Any) -> Memory:
