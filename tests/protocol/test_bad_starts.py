@@ -139,7 +139,7 @@ BAD: dict[str, tuple[Change, str, str]] = {
         "checkpoint.step",
         str(2**63 - 1),
     ),
-    "an origin without a checkpoint": (lambda r: r.origin.SetInParent(), "origin", "checkpoint"),
+    "an origin without a schedule": (lambda r: r.origin.SetInParent(), "origin.schedule", "no kind"),
 }
 
 

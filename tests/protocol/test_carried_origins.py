@@ -143,6 +143,14 @@ def set_values(table: Table) -> Callable[[AcquireRunRequest], object]:
     return lambda request: request.origin.values.CopyFrom(table.to_message())
 
 
+def at_step(step: int) -> Callable[[AcquireRunRequest], object]:
+    def change(request: AcquireRunRequest) -> None:
+        request.checkpoint.step = step
+        set_values(Table.from_rows(step, [{"lr": (0.01, 0.02)}]))(request)
+
+    return change
+
+
 CURSOR = "origin.cursor"
 BAD: dict[str, tuple[Callable[[AcquireRunRequest], object], str]] = {
     "no definition": (lambda r: r.origin.ClearField("schedule"), "origin.schedule"),
@@ -166,7 +174,11 @@ BAD: dict[str, tuple[Callable[[AcquireRunRequest], object], str]] = {
     "a memory that is a mapping": (set_cursor('[5, {"step": 5}, {"lr": [0.1, 0.2]}]'), CURSOR),
     "a memory of another schedule": (set_cursor('[5, [5, 1, null, 1], {"lr": [0.1, 0.2]}]'), CURSOR),
     "a cursor of another step": (set_cursor('[4, 4, {"lr": [0.1, 0.2]}]'), "origin.cursor_step"),
-    "a cursor beyond the checkpoint": (lambda r: setattr(r.checkpoint, "step", 4), "origin.cursor_step"),
+    "values of another step than the checkpoint's": (
+        lambda r: setattr(r.checkpoint, "step", 4),
+        "origin.values",
+    ),
+    "a cursor beyond the checkpoint": (at_step(4), "origin.cursor_step"),
     "values of another step": (set_values(Table.from_rows(7, [{"lr": (0.01, 0.02)}])), "origin.values"),
     "values of one group": (set_values(Table.from_rows(6, [{"lr": (0.01,)}])), "origin.values"),
     "values of another track": (

@@ -9,6 +9,7 @@ others a batch's rows for both. The answer to a batch is one byte on standard ou
 from __future__ import annotations
 
 import marshal
+import os
 import signal
 import sqlite3
 import struct
@@ -63,8 +64,11 @@ def main() -> None:
     for setting in settings:
         connection.execute(setting)
     for batch in messages:
-        sys.stdout.buffer.write(_store(connection, move, insert, batch))
+        answer = _store(connection, move, insert, batch)
+        sys.stdout.buffer.write(answer)
         sys.stdout.buffer.flush()
+        if answer == DISK_FAILED:
+            os._exit(os.EX_IOERR)  # closing would write and sync again
     connection.close()
 
 

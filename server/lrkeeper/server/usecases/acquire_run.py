@@ -253,7 +253,8 @@ def _carried_origin(start: Start, carried: Carried) -> Origin:
         cursor = Cursor.from_json(carried.cursor, base)
         _, _, failure = extend(carried.schedule, base, cursor, 1, _ANYTHING)
         if failure is not None and (
-            failure.type in ("TypeError", "IndexError") or "unpack" in failure.message
+            failure.type in ("TypeError", "IndexError")
+            or any(word in failure.message for word in ("unpack", "zip()"))
         ):
             raise ValueError(failure.message)
     except Exception as error:  # a cursor is opaque to who carries it: whatever it breaks, it is no cursor
