@@ -83,6 +83,6 @@ def _with_argument(
 
 def _derived(found: S.OneCycleLR, key: str, groups: int) -> tuple[float, ...]:
     if key == "phase_end_steps":
-        return tuple(found.ends())
-    lrs = found.initial_lrs() if key == "initial_lr" else found.min_lrs()
+        return tuple(found.ends)
+    lrs = found.initial_lrs if key == "initial_lr" else found.min_lrs
     return tuple(each(lrs, range(groups)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Self
 
 from lrkeeper.schedules import checks
@@ -84,9 +85,9 @@ class OneCycleLR(EpochSchedule):
             raise ValueError(
                 f"OneCycleLR: phase_end_steps is {self.phase_end_steps!r}; it must have {phases} entries"
             )
-        for place, end in enumerate(self.ends()):
+        for place, end in enumerate(self.ends):
             checks.number("OneCycleLR", f"phase_end_steps[{place}]", end, "a number")
-        if self.ends()[0] == 0:
+        if self.ends[0] == 0:
             raise ValueError(
                 f"OneCycleLR: pct_start is {self.pct_start!r}; with {self._total()} steps the rise would take "
                 "none: it must be another part of them than one step"
@@ -97,7 +98,7 @@ class OneCycleLR(EpochSchedule):
         return ("lr", "momentum") if self.cycle_momentum else ("lr",)
 
     def writes(self) -> GroupKeys:
-        lrs = {"initial_lr": self.initial_lrs(), "max_lr": self.max_lr, "min_lr": self.min_lrs()}
+        lrs = {"initial_lr": self.initial_lrs, "max_lr": self.max_lr, "min_lr": self.min_lrs}
         if not self.cycle_momentum:
             return lrs
         return {**lrs, "base_momentum": self.base_momentum, "max_momentum": self.max_momentum}
@@ -106,7 +107,7 @@ class OneCycleLR(EpochSchedule):
         return self.altered(**{key: keys[key] for key in self.writes()})
 
     def construct(self, initial: Row | None, now: Row, inputs: Inputs) -> Built:
-        lrs = each(self.initial_lrs(), now["lr"])
+        lrs = each(self.initial_lrs, now["lr"])
         if self.cycle_momentum:
             now = written(now, "momentum", each(self.max_momentum, now["lr"]))
         return super().construct({"lr": tuple(float(lr) for lr in lrs)}, now, inputs)
@@ -115,8 +116,8 @@ class OneCycleLR(EpochSchedule):
         if last_epoch > self._total():
             raise ValueError(f"step {last_epoch} is past the end: total_steps is {self._total()}")
         phase, part = self._place(last_epoch)
-        first, top, last = (each(lrs, now["lr"]) for lrs in (self.initial_lrs(), self.max_lr, self.min_lrs()))
-        corners = (first, top, first, last) if len(self.ends()) == 3 else (first, top, last)
+        first, top, last = (each(lrs, now["lr"]) for lrs in (self.initial_lrs, self.max_lr, self.min_lrs))
+        corners = (first, top, first, last) if len(self.ends) == 3 else (first, top, last)
         return self._between(corners[phase], corners[phase + 1], part)
 
     def get_momentum(self, last_epoch: Steps, now: Row, inputs: Inputs) -> Iterable[float] | None:
@@ -136,15 +137,16 @@ class OneCycleLR(EpochSchedule):
     def _place(self, step: Steps) -> tuple[int, float]:
         """Return the phase, and the part of it that is over."""
         begun = 0.0
-        ends = self.ends()
+        ends = self.ends
         for phase, end in enumerate(ends[:-1]):
             if step <= end:
                 return phase, (step - begun) / (end - begun)
             begun = end
         return len(ends) - 1, (step - begun) / (ends[-1] - begun)
 
+    @cached_property
     def ends(self) -> Sequence[float]:
-        """Return the steps at which the phases end."""
+        """The steps at which the phases end."""
         if self.phase_end_steps:
             return self.phase_end_steps
         total = self._total()
@@ -160,13 +162,15 @@ class OneCycleLR(EpochSchedule):
             raise ValueError("total_steps is missing, and so are epochs and steps_per_epoch")
         return self.epochs * self.steps_per_epoch
 
+    @cached_property
     def initial_lrs(self) -> PerGroup:
-        """Return the lrs at the start."""
+        """The lrs at the start."""
         return self.initial_lr or _divided(self.max_lr, self.div_factor)
 
+    @cached_property
     def min_lrs(self) -> PerGroup:
-        """Return the lrs at the end."""
-        return self.min_lr or _divided(self.initial_lrs(), self.final_div_factor)
+        """The lrs at the end."""
+        return self.min_lr or _divided(self.initial_lrs, self.final_div_factor)
 
 
 def _divided(values: PerGroup, by: float) -> PerGroup:
