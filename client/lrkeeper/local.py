@@ -38,7 +38,7 @@ class LocalRuns:
             if start.checkpoint is not None:
                 step = start.checkpoint.step
             cursor = Cursor.from_json(start.origin.cursor, base)
-            cursor, _, _ = extend(schedule, base, cursor, step - cursor.step)
+            cursor, _, _ = extend(schedule, base, cursor, step - cursor.step, start.origin.given)
             cursor = Cursor(step, cursor.memory, cast_row(start.origin.values.row(step), base))
         uid = f"local-{uuid4()}"
         self._runs[uid] = schedule, base, cursor
@@ -88,6 +88,7 @@ class LocalRuns:
             cursor=cursor.to_json(),
             cursor_step=cursor.step,
             schedule=None,
+            given=given,
         )
 
 

@@ -12,7 +12,7 @@ from lrkeeper import views
 from lrkeeper.errors import BadAnswer
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.cursor import Failure
-from lrkeeper.schedules.given import Given
+from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.shape import DefinitionError
 from lrkeeper.schedules.table import Table
 from lrkeeper.v1 import run_pb2, run_service_pb2, schedule_pb2, schedule_service_pb2, values_pb2
@@ -59,6 +59,8 @@ def acquire_request(start: views.Start) -> run_service_pb2.AcquireRunRequest:
         request.origin.cursor = start.origin.cursor
         request.origin.cursor_step = start.origin.cursor_step
         request.origin.values.CopyFrom(start.origin.values.to_message())
+        if start.origin.given:
+            request.origin.given.CopyFrom(start.origin.given.to_message())
     return request
 
 
@@ -88,6 +90,7 @@ def place(start: views.Start, answer: run_service_pb2.AcquireRunResponse) -> vie
         cursor_step=answer.cursor_step,
         edits=tuple(edit(e) for e in answer.edits),
         created=answer.created,
+        given=Given.from_message(answer.given),
     )
 
 
@@ -109,6 +112,7 @@ def window(request: run_service_pb2.NextLrRequest, answer: run_service_pb2.NextL
         cursor=answer.cursor,
         cursor_step=answer.cursor_step,
         schedule=schedule(answer.schedule) if answer.HasField("schedule") else None,
+        given=Given.from_message(answer.given) if answer.HasField("given") else NOTHING,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import Failure
-from lrkeeper.schedules.given import Given
+from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
 
 OnExisting = Literal["resume", "new_branch", "takeover"]
@@ -46,6 +46,8 @@ class Origin:
     cursor: str
     cursor_step: int
     values: Table
+    given: Given = NOTHING
+    """What the step after the cursor's was given; the values are that step's then."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class Place:
     cursor_step: int
     edits: tuple[Edit, ...] = ()
     created: bool = False
+    given: Given = NOTHING
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,8 @@ class Window:
     cursor_step: int
     schedule: Schedule | None
     """The definition of `revision`, if it is not the one asked with."""
+    given: Given = NOTHING
+    """What the last row's step was given."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from lrkeeper.schedules.numbers import Row
 from lrkeeper.schedules.schedule import Schedule
 from lrkeeper.torch.definitions import definition_of
 from lrkeeper.torch.memories import base_of, memory_of, row_of
+from tests.client.classes import TORCH
 from tests.parity.plans import CLASSES, COMPOSITES, Configuration, configuration
 
 STEPS = 200
@@ -71,11 +72,14 @@ class _Ours:
 
 
 @dataclass
-class _Theirs:
-    """torch's loop."""
+class Program:
+    """A training loop with a module's schedulers: torch's own, or drop-ins."""
 
     drawn: Configuration
     random: Random
+    module: Any = field(default_factory=lambda: TORCH)
+    restores: bool = False
+    """Whether a checkpoint's optimizer is always restored, not only nearly always."""
     factors: list[float] = field(default_factory=list)
     optimizer: torch.optim.Optimizer = field(init=False)
     scheduler: Any = field(init=False)
@@ -83,7 +87,7 @@ class _Theirs:
     def build(self, optimizer: torch.optim.Optimizer | None = None, **more: Any) -> None:
         self.optimizer = self.drawn.optimizer() if optimizer is None else optimizer
         self.factors.clear()
-        self.scheduler = self.drawn.plan.build(self.optimizer, self.factors, **more)
+        self.scheduler = self.drawn.plan.build(self.optimizer, self.factors, self.module, **more)
 
     def step(self, mode: str, tracks: tuple[str, ...]) -> tuple[str, Given]:
         """Step; return the name of the exception that there was, if any, and what was given."""
@@ -133,7 +137,7 @@ class _Theirs:
             self.build(optimizer, last_epoch=self.random.choice([step, step - 1, self.random.randint(0, 80)]))
             return
         self.build()
-        if self.random.random() < 0.9:
+        if self.random.random() < 0.9 or self.restores:
             self.optimizer.load_state_dict(states[0])
         self.scheduler.load_state_dict(states[1])
 
@@ -141,14 +145,14 @@ class _Theirs:
 def _compared(mode: str, cls: str, random: Random) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        theirs = _built(cls, random)
+        theirs = built(cls, random)
         return _difference(mode, theirs, random)
 
 
-def _built(cls: str, random: Random) -> _Theirs:
-    """Draw until torch's constructor takes it."""
+def built(cls: str, random: Random, module: Any = TORCH) -> Program:
+    """Draw until the constructor takes it."""
     while True:
-        theirs = _Theirs(configuration(cls, random), random)
+        theirs = Program(configuration(cls, random), random, module)
         try:
             theirs.build()
         except (ArithmeticError, NotImplementedError, ValueError):
@@ -156,7 +160,7 @@ def _built(cls: str, random: Random) -> _Theirs:
         return theirs
 
 
-def _difference(mode: str, theirs: _Theirs, random: Random) -> str:
+def _difference(mode: str, theirs: Program, random: Random) -> str:
     kept = [_Ours.read(theirs.scheduler, 0)]
     tracks = kept[0].schedule.tracks
     kept.append(_from_builder(theirs, tracks))
@@ -190,7 +194,7 @@ def _difference(mode: str, theirs: _Theirs, random: Random) -> str:
 _WAYS = ("what was read", "what was built")
 
 
-def _from_builder(theirs: _Theirs, tracks: tuple[str, ...]) -> _Ours:
+def _from_builder(theirs: Program, tracks: tuple[str, ...]) -> _Ours:
     """Start as a builder's schedule does, on the param groups as they were before."""
     schedule = theirs.drawn.plan.schedule()
     now = row_of(theirs.drawn.optimizer(), tracks)

@@ -9,10 +9,9 @@ from random import Random
 from typing import Any
 
 import torch
-from torch.optim import lr_scheduler as torch_schedulers
-from torch.optim.swa_utils import SWALR
 
 from lrkeeper import schedules as S
+from tests.client.classes import TORCH
 
 LEAVES = (
     "LambdaLR",
@@ -44,8 +43,10 @@ class Plan:
     functions: tuple[Function, ...] = ()
     members: tuple[Plan, ...] = ()
 
-    def build(self, optimizer: torch.optim.Optimizer, drawn: list[float], **more: Any) -> Any:
-        """Build torch's scheduler; what its functions return is noted in `drawn`."""
+    def build(
+        self, optimizer: torch.optim.Optimizer, drawn: list[float], module: Any = TORCH, **more: Any
+    ) -> Any:
+        """Build a module's scheduler, torch's own; what its functions return is noted in `drawn`."""
         values: dict[str, Any] = {**self.arguments, **more}
         recorded = [_recorded(function, drawn) for function in self.functions]
         if self.name == "CyclicLR" and recorded:
@@ -53,8 +54,8 @@ class Plan:
         elif recorded:
             values["lr_lambda"] = recorded[0] if len(recorded) == 1 else recorded
         if self.members:
-            values["schedulers"] = [member.build(optimizer, drawn) for member in self.members]
-        cls = SWALR if self.name == "SWALR" else getattr(torch_schedulers, self.name)
+            values["schedulers"] = [member.build(optimizer, drawn, module) for member in self.members]
+        cls = getattr(module, self.name)
         return cls(optimizer, **values) if self.name != "ChainedScheduler" else cls(**values)
 
     def schedule(self) -> S.Schedule:

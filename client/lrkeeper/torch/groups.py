@@ -40,6 +40,18 @@ def values(optimizer: torch.optim.Optimizer, tracks: Iterable[str] = ("lr",)) ->
     return {track: tuple(_value(group, track) for group in optimizer.param_groups) for track in tracks}
 
 
+def same_bits(one: Held, other: Held) -> bool:
+    """Return whether two rows of the same groups are equal bit for bit: 0.0 is not -0.0, nan is nan."""
+    return all(
+        len(values) == len(other[track]) and all(map(_same, values, other[track]))
+        for track, values in one.items()
+    )
+
+
+def _same(one: float, other: float) -> bool:
+    return _PACK(one) == _PACK(other)
+
+
 def write(optimizer: torch.optim.Optimizer, row: Held) -> list[Any]:
     """Make the groups hold the row; return copies of the lrs they then hold.
 

@@ -270,7 +270,7 @@ class Hold:
         if self._written is None:
             return None
         now = groups.values(scheduler.optimizer, self._tracks)
-        return None if now == self._written else now
+        return None if groups.same_bits(now, self._written) else now
 
     def _overwrite(self, scheduler: Any) -> None:
         """Warn where another hand has written the groups: the run's values will overwrite it."""
@@ -293,7 +293,7 @@ class Hold:
         """Warn where torch's own value, which follows from a change of other code, is not the run's."""
         ticket = self.position.ticket
         assert ticket is not None
-        if groups.values(scheduler.optimizer, self._tracks) != row:
+        if not groups.same_bits(groups.values(scheduler.optimizer, self._tracks), row):
             warnings.warn(
                 f"other code has changed the param groups before step {ticket.step} of run "
                 f"{ticket.place.run!r}, which has its values already; they overwrite the change",

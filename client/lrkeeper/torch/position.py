@@ -127,6 +127,7 @@ class Position:
             schedule=window.schedule or ticket.schedule,
             cursor=window.cursor,
             cursor_step=window.cursor_step,
+            given=window.given,
         )
 
     def finish(self) -> None:
@@ -291,6 +292,7 @@ def _at_start(place: views.Place, groups: tuple[views.Group, ...]) -> Ticket:
         cursor=place.cursor,
         cursor_step=place.cursor_step,
         groups=groups,
+        given=place.given,
     )
 
 

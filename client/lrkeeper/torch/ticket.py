@@ -9,6 +9,7 @@ from typing import Any
 
 from lrkeeper.errors import BadCheckpoint
 from lrkeeper.schedules import Schedule, codec
+from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
 from lrkeeper.views import Checkpoint, Group, Origin, Place
 
@@ -27,6 +28,8 @@ class Ticket:
     cursor: str
     cursor_step: int
     groups: tuple[Group, ...]
+    given: Given = NOTHING
+    """What the step was given, if anything."""
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -36,7 +39,7 @@ class Ticket:
     @property
     def origin(self) -> Origin:
         """What a run that begins here needs."""
-        return Origin(self.schedule, self.cursor, self.cursor_step, self.values)
+        return Origin(self.schedule, self.cursor, self.cursor_step, self.values, self.given)
 
     def to_state(self) -> dict[str, Any]:
         """Return the ticket as primitives."""
@@ -52,6 +55,7 @@ class Ticket:
             "schedule": codec.to_json(self.schedule),
             "cursor": self.cursor,
             "cursor_step": self.cursor_step,
+            "given": self.given.to_json(),
             "values": {track: list(values) for track, values in self.values.row(self.step).items()},
             "groups": [
                 {
@@ -113,6 +117,7 @@ class Ticket:
                 state["cursor"],
                 state["cursor_step"],
                 groups,
+                Given.from_json(state.get("given", "{}")),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BadCheckpoint(f"the state dict's lrkeeper entry cannot be read: {error!r}") from error

@@ -27,7 +27,7 @@ from lrkeeper.v1 import schedule_pb2 as lrkeeper_dot_v1_dot_schedule__pb2
 from lrkeeper.v1 import values_pb2 as lrkeeper_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dlrkeeper/v1/run_service.proto\x12\x0blrkeeper.v1\x1a\x15lrkeeper/v1/run.proto\x1a\x1alrkeeper/v1/schedule.proto\x1a\x18lrkeeper/v1/values.proto\"\xff\x04\n\x11\x41\x63quireRunRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\t\x12\x14\n\x07\x61ttempt\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12+\n\ncheckpoint\x18\x04 \x01(\x0b\x32\x17.lrkeeper.v1.Checkpoint\x12\'\n\x06groups\x18\x05 \x03(\x0b\x32\x17.lrkeeper.v1.ParamGroup\x12\x17\n\nworld_size\x18\x06 \x01(\x05H\x02\x88\x01\x01\x12\x0c\n\x04rank\x18\x07 \x01(\x05\x12)\n\x08schedule\x18\x08 \x01(\x0b\x32\x15.lrkeeper.v1.ScheduleH\x00\x12\x17\n\rschedule_name\x18\t \x01(\tH\x00\x12\x0c\n\x04unit\x18\n \x01(\t\x12:\n\x06labels\x18\x0b \x03(\x0b\x32*.lrkeeper.v1.AcquireRunRequest.LabelsEntry\x12G\n\rholder_labels\x18\x0c \x03(\x0b\x32\x30.lrkeeper.v1.AcquireRunRequest.HolderLabelsEntry\x12,\n\x0bon_existing\x18\r \x01(\x0e\x32\x17.lrkeeper.v1.OnExisting\x12#\n\x06origin\x18\x0e \x01(\x0b\x32\x13.lrkeeper.v1.Origin\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x33\n\x11HolderLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0c\n\ndefinitionB\n\n\x08_attemptB\r\n\x0b_world_size\";\n\nCheckpoint\x12\x0f\n\x07run_uid\x18\x01 \x01(\t\x12\x0e\n\x06\x62ranch\x18\x02 \x01(\x03\x12\x0c\n\x04step\x18\x03 \x01(\x03\"{\n\x06Origin\x12\'\n\x08schedule\x18\x01 \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x13\n\x0b\x63ursor_step\x18\x03 \x01(\x03\x12#\n\x06values\x18\x04 \x01(\x0b\x32\x13.lrkeeper.v1.Values\"\xc5\x02\n\x12\x41\x63quireRunResponse\x12\x0f\n\x07run_uid\x18\x01 \x01(\t\x12\x13\n\x0bstore_epoch\x18\x02 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x03 \x01(\x03\x12\x0e\n\x06\x62ranch\x18\x04 \x01(\x03\x12\x13\n\x0bresume_step\x18\x05 \x01(\x03\x12\x10\n\x08\x66rontier\x18\x06 \x01(\x03\x12\x10\n\x08revision\x18\x07 \x01(\x03\x12#\n\x06values\x18\x08 \x01(\x0b\x32\x13.lrkeeper.v1.Values\x12\'\n\x08schedule\x18\t \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x0e\n\x06\x63ursor\x18\n \x01(\t\x12\x13\n\x0b\x63ursor_step\x18\x0b \x01(\x03\x12 \n\x05\x65\x64its\x18\x0c \x03(\x0b\x32\x11.lrkeeper.v1.Edit\x12\x0f\n\x07\x63reated\x18\r \x01(\x08\x12\x0b\n\x03run\x18\x0e \x01(\t\"\xe4\x01\n\rNextLrRequest\x12\x0f\n\x07run_uid\x18\x01 \x01(\t\x12\x13\n\x0bstore_epoch\x18\x02 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x03 \x01(\x03\x12\x0e\n\x06\x62ranch\x18\x04 \x01(\x03\x12\x13\n\x0bincarnation\x18\x05 \x01(\t\x12\x0c\n\x04rank\x18\x06 \x01(\x05\x12\x11\n\tfrom_step\x18\x07 \x01(\x03\x12\r\n\x05\x63ount\x18\x08 \x01(\x03\x12\x14\n\x0c\x61pplied_step\x18\t \x01(\x03\x12\x10\n\x08revision\x18\n \x01(\x03\x12!\n\x05given\x18\x0b \x01(\x0b\x32\x12.lrkeeper.v1.Given\"\xd4\x01\n\x0eNextLrResponse\x12#\n\x06values\x18\x01 \x01(\x0b\x32\x13.lrkeeper.v1.Values\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x10\n\x08\x66rontier\x18\x03 \x01(\x03\x12+\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x1c.lrkeeper.v1.EvaluationError\x12\x0e\n\x06\x63ursor\x18\x05 \x01(\t\x12\x13\n\x0b\x63ursor_step\x18\x06 \x01(\x03\x12\'\n\x08schedule\x18\x07 \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\"\xa6\x02\n\x0e\x45\x64itRunRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1e\n\x11\x65xpected_revision\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12\'\n\x07replace\x18\x04 \x01(\x0b\x32\x14.lrkeeper.v1.ReplaceH\x00\x12\x14\n\x07\x61t_step\x18\x05 \x01(\x03H\x02\x88\x01\x01\x12\x1b\n\x0enot_after_step\x18\x06 \x01(\x03H\x03\x88\x01\x01\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x08 \x01(\t\x12\x15\n\rvalidate_only\x18\t \x01(\x08\x42\x0b\n\toperationB\x14\n\x12_expected_revisionB\n\n\x08_at_stepB\x11\n\x0f_not_after_step\"\x9f\x01\n\x0f\x45\x64itRunResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x16\n\x0e\x65\x66\x66\x65\x63tive_step\x18\x02 \x01(\x03\x12\x0f\n\x07\x63lamped\x18\x03 \x01(\x08\x12$\n\x07preview\x18\x04 \x01(\x0b\x32\x13.lrkeeper.v1.Values\x12+\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x1c.lrkeeper.v1.EvaluationError\"\x1c\n\rGetRunRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\"/\n\x0eGetRunResponse\x12\x1d\n\x03run\x18\x01 \x01(\x0b\x32\x10.lrkeeper.v1.Run\"\xc7\x01\n\x0fListRunsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x38\n\x06labels\x18\x03 \x03(\x0b\x32(.lrkeeper.v1.ListRunsRequest.LabelsEntry\x12$\n\x05state\x18\x04 \x01(\x0e\x32\x15.lrkeeper.v1.RunState\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"K\n\x10ListRunsResponse\x12\x1e\n\x04runs\x18\x01 \x03(\x0b\x32\x10.lrkeeper.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"z\n\x11ListBlocksRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x13\n\x06\x62ranch\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x11\n\tfrom_step\x18\x03 \x01(\x03\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\tB\t\n\x07_branch\"Q\n\x12ListBlocksResponse\x12\"\n\x06\x62locks\x18\x01 \x03(\x0b\x32\x12.lrkeeper.v1.Block\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"K\n\x0e\x45xplainRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\x03\x12\x13\n\x06\x62ranch\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\t\n\x07_branch\"\xe4\x02\n\x0f\x45xplainResponse\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0e\n\x06\x62ranch\x18\x02 \x01(\x03\x12#\n\x06values\x18\x03 \x01(\x0b\x32\x13.lrkeeper.v1.Values\x12\'\n\x08schedule\x18\x04 \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x15\n\rschedule_name\x18\x05 \x01(\t\x12\x19\n\x11schedule_revision\x18\x06 \x01(\x03\x12\x10\n\x08revision\x18\x07 \x01(\x03\x12 \n\x05\x65\x64its\x18\x08 \x03(\x0b\x32\x11.lrkeeper.v1.Edit\x12\x19\n\x11\x65valuator_version\x18\t \x01(\t\x12\r\n\x05\x66\x65nce\x18\n \x01(\x03\x12#\n\x06holder\x18\x0b \x01(\x0b\x32\x13.lrkeeper.v1.Holder\x12\x0e\n\x06origin\x18\x0c \x01(\x08\x12!\n\x05given\x18\r \x01(\x0b\x32\x12.lrkeeper.v1.Given\"=\n\x10\x46inishRunRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x12\n\x05\x66\x65nce\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x08\n\x06_fence\"2\n\x11\x46inishRunResponse\x12\x1d\n\x03run\x18\x01 \x01(\x0b\x32\x10.lrkeeper.v1.Run\".\n\x10\x44\x65leteRunRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\r\n\x05\x66orce\x18\x02 \x01(\x08\"\x13\n\x11\x44\x65leteRunResponse*w\n\nOnExisting\x12\x1b\n\x17ON_EXISTING_UNSPECIFIED\x10\x00\x12\x16\n\x12ON_EXISTING_RESUME\x10\x01\x12\x1a\n\x16ON_EXISTING_NEW_BRANCH\x10\x02\x12\x18\n\x14ON_EXISTING_TAKEOVER\x10\x03\x32\x9d\x05\n\nRunService\x12M\n\nAcquireRun\x12\x1e.lrkeeper.v1.AcquireRunRequest\x1a\x1f.lrkeeper.v1.AcquireRunResponse\x12\x41\n\x06NextLr\x12\x1a.lrkeeper.v1.NextLrRequest\x1a\x1b.lrkeeper.v1.NextLrResponse\x12\x44\n\x07\x45\x64itRun\x12\x1b.lrkeeper.v1.EditRunRequest\x1a\x1c.lrkeeper.v1.EditRunResponse\x12\x41\n\x06GetRun\x12\x1a.lrkeeper.v1.GetRunRequest\x1a\x1b.lrkeeper.v1.GetRunResponse\x12G\n\x08ListRuns\x12\x1c.lrkeeper.v1.ListRunsRequest\x1a\x1d.lrkeeper.v1.ListRunsResponse\x12M\n\nListBlocks\x12\x1e.lrkeeper.v1.ListBlocksRequest\x1a\x1f.lrkeeper.v1.ListBlocksResponse\x12\x44\n\x07\x45xplain\x12\x1b.lrkeeper.v1.ExplainRequest\x1a\x1c.lrkeeper.v1.ExplainResponse\x12J\n\tFinishRun\x12\x1d.lrkeeper.v1.FinishRunRequest\x1a\x1e.lrkeeper.v1.FinishRunResponse\x12J\n\tDeleteRun\x12\x1d.lrkeeper.v1.DeleteRunRequest\x1a\x1e.lrkeeper.v1.DeleteRunResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dlrkeeper/v1/run_service.proto\x12\x0blrkeeper.v1\x1a\x15lrkeeper/v1/run.proto\x1a\x1alrkeeper/v1/schedule.proto\x1a\x18lrkeeper/v1/values.proto\"\xff\x04\n\x11\x41\x63quireRunRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\t\x12\x14\n\x07\x61ttempt\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12+\n\ncheckpoint\x18\x04 \x01(\x0b\x32\x17.lrkeeper.v1.Checkpoint\x12\'\n\x06groups\x18\x05 \x03(\x0b\x32\x17.lrkeeper.v1.ParamGroup\x12\x17\n\nworld_size\x18\x06 \x01(\x05H\x02\x88\x01\x01\x12\x0c\n\x04rank\x18\x07 \x01(\x05\x12)\n\x08schedule\x18\x08 \x01(\x0b\x32\x15.lrkeeper.v1.ScheduleH\x00\x12\x17\n\rschedule_name\x18\t \x01(\tH\x00\x12\x0c\n\x04unit\x18\n \x01(\t\x12:\n\x06labels\x18\x0b \x03(\x0b\x32*.lrkeeper.v1.AcquireRunRequest.LabelsEntry\x12G\n\rholder_labels\x18\x0c \x03(\x0b\x32\x30.lrkeeper.v1.AcquireRunRequest.HolderLabelsEntry\x12,\n\x0bon_existing\x18\r \x01(\x0e\x32\x17.lrkeeper.v1.OnExisting\x12#\n\x06origin\x18\x0e \x01(\x0b\x32\x13.lrkeeper.v1.Origin\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x33\n\x11HolderLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0c\n\ndefinitionB\n\n\x08_attemptB\r\n\x0b_world_size\";\n\nCheckpoint\x12\x0f\n\x07run_uid\x18\x01 \x01(\t\x12\x0e\n\x06\x62ranch\x18\x02 \x01(\x03\x12\x0c\n\x04step\x18\x03 \x01(\x03\"\x9e\x01\n\x06Origin\x12\'\n\x08schedule\x18\x01 \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x13\n\x0b\x63ursor_step\x18\x03 \x01(\x03\x12#\n\x06values\x18\x04 \x01(\x0b\x32\x13.lrkeeper.v1.Values\x12!\n\x05given\x18\x05 \x01(\x0b\x32\x12.lrkeeper.v1.Given\"\xe8\x02\n\x12\x41\x63quireRunResponse\x12\x0f\n\x07run_uid\x18\x01 \x01(\t\x12\x13\n\x0bstore_epoch\x18\x02 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x03 \x01(\x03\x12\x0e\n\x06\x62ranch\x18\x04 \x01(\x03\x12\x13\n\x0bresume_step\x18\x05 \x01(\x03\x12\x10\n\x08\x66rontier\x18\x06 \x01(\x03\x12\x10\n\x08revision\x18\x07 \x01(\x03\x12#\n\x06values\x18\x08 \x01(\x0b\x32\x13.lrkeeper.v1.Values\x12\'\n\x08schedule\x18\t \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x0e\n\x06\x63ursor\x18\n \x01(\t\x12\x13\n\x0b\x63ursor_step\x18\x0b \x01(\x03\x12 \n\x05\x65\x64its\x18\x0c \x03(\x0b\x32\x11.lrkeeper.v1.Edit\x12\x0f\n\x07\x63reated\x18\r \x01(\x08\x12\x0b\n\x03run\x18\x0e \x01(\t\x12!\n\x05given\x18\x0f \x01(\x0b\x32\x12.lrkeeper.v1.Given\"\xe4\x01\n\rNextLrRequest\x12\x0f\n\x07run_uid\x18\x01 \x01(\t\x12\x13\n\x0bstore_epoch\x18\x02 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x03 \x01(\x03\x12\x0e\n\x06\x62ranch\x18\x04 \x01(\x03\x12\x13\n\x0bincarnation\x18\x05 \x01(\t\x12\x0c\n\x04rank\x18\x06 \x01(\x05\x12\x11\n\tfrom_step\x18\x07 \x01(\x03\x12\r\n\x05\x63ount\x18\x08 \x01(\x03\x12\x14\n\x0c\x61pplied_step\x18\t \x01(\x03\x12\x10\n\x08revision\x18\n \x01(\x03\x12!\n\x05given\x18\x0b \x01(\x0b\x32\x12.lrkeeper.v1.Given\"\xf7\x01\n\x0eNextLrResponse\x12#\n\x06values\x18\x01 \x01(\x0b\x32\x13.lrkeeper.v1.Values\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x10\n\x08\x66rontier\x18\x03 \x01(\x03\x12+\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x1c.lrkeeper.v1.EvaluationError\x12\x0e\n\x06\x63ursor\x18\x05 \x01(\t\x12\x13\n\x0b\x63ursor_step\x18\x06 \x01(\x03\x12\'\n\x08schedule\x18\x07 \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12!\n\x05given\x18\x08 \x01(\x0b\x32\x12.lrkeeper.v1.Given\"\xa6\x02\n\x0e\x45\x64itRunRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x1e\n\x11\x65xpected_revision\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12\'\n\x07replace\x18\x04 \x01(\x0b\x32\x14.lrkeeper.v1.ReplaceH\x00\x12\x14\n\x07\x61t_step\x18\x05 \x01(\x03H\x02\x88\x01\x01\x12\x1b\n\x0enot_after_step\x18\x06 \x01(\x03H\x03\x88\x01\x01\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x08 \x01(\t\x12\x15\n\rvalidate_only\x18\t \x01(\x08\x42\x0b\n\toperationB\x14\n\x12_expected_revisionB\n\n\x08_at_stepB\x11\n\x0f_not_after_step\"\x9f\x01\n\x0f\x45\x64itRunResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x16\n\x0e\x65\x66\x66\x65\x63tive_step\x18\x02 \x01(\x03\x12\x0f\n\x07\x63lamped\x18\x03 \x01(\x08\x12$\n\x07preview\x18\x04 \x01(\x0b\x32\x13.lrkeeper.v1.Values\x12+\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x1c.lrkeeper.v1.EvaluationError\"\x1c\n\rGetRunRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\"/\n\x0eGetRunResponse\x12\x1d\n\x03run\x18\x01 \x01(\x0b\x32\x10.lrkeeper.v1.Run\"\xc7\x01\n\x0fListRunsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x38\n\x06labels\x18\x03 \x03(\x0b\x32(.lrkeeper.v1.ListRunsRequest.LabelsEntry\x12$\n\x05state\x18\x04 \x01(\x0e\x32\x15.lrkeeper.v1.RunState\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"K\n\x10ListRunsResponse\x12\x1e\n\x04runs\x18\x01 \x03(\x0b\x32\x10.lrkeeper.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"z\n\x11ListBlocksRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x13\n\x06\x62ranch\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x11\n\tfrom_step\x18\x03 \x01(\x03\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\tB\t\n\x07_branch\"Q\n\x12ListBlocksResponse\x12\"\n\x06\x62locks\x18\x01 \x03(\x0b\x32\x12.lrkeeper.v1.Block\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"K\n\x0e\x45xplainRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\x03\x12\x13\n\x06\x62ranch\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\t\n\x07_branch\"\xe4\x02\n\x0f\x45xplainResponse\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0e\n\x06\x62ranch\x18\x02 \x01(\x03\x12#\n\x06values\x18\x03 \x01(\x0b\x32\x13.lrkeeper.v1.Values\x12\'\n\x08schedule\x18\x04 \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x15\n\rschedule_name\x18\x05 \x01(\t\x12\x19\n\x11schedule_revision\x18\x06 \x01(\x03\x12\x10\n\x08revision\x18\x07 \x01(\x03\x12 \n\x05\x65\x64its\x18\x08 \x03(\x0b\x32\x11.lrkeeper.v1.Edit\x12\x19\n\x11\x65valuator_version\x18\t \x01(\t\x12\r\n\x05\x66\x65nce\x18\n \x01(\x03\x12#\n\x06holder\x18\x0b \x01(\x0b\x32\x13.lrkeeper.v1.Holder\x12\x0e\n\x06origin\x18\x0c \x01(\x08\x12!\n\x05given\x18\r \x01(\x0b\x32\x12.lrkeeper.v1.Given\"=\n\x10\x46inishRunRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x12\n\x05\x66\x65nce\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x08\n\x06_fence\"2\n\x11\x46inishRunResponse\x12\x1d\n\x03run\x18\x01 \x01(\x0b\x32\x10.lrkeeper.v1.Run\".\n\x10\x44\x65leteRunRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\r\n\x05\x66orce\x18\x02 \x01(\x08\"\x13\n\x11\x44\x65leteRunResponse*w\n\nOnExisting\x12\x1b\n\x17ON_EXISTING_UNSPECIFIED\x10\x00\x12\x16\n\x12ON_EXISTING_RESUME\x10\x01\x12\x1a\n\x16ON_EXISTING_NEW_BRANCH\x10\x02\x12\x18\n\x14ON_EXISTING_TAKEOVER\x10\x03\x32\x9d\x05\n\nRunService\x12M\n\nAcquireRun\x12\x1e.lrkeeper.v1.AcquireRunRequest\x1a\x1f.lrkeeper.v1.AcquireRunResponse\x12\x41\n\x06NextLr\x12\x1a.lrkeeper.v1.NextLrRequest\x1a\x1b.lrkeeper.v1.NextLrResponse\x12\x44\n\x07\x45\x64itRun\x12\x1b.lrkeeper.v1.EditRunRequest\x1a\x1c.lrkeeper.v1.EditRunResponse\x12\x41\n\x06GetRun\x12\x1a.lrkeeper.v1.GetRunRequest\x1a\x1b.lrkeeper.v1.GetRunResponse\x12G\n\x08ListRuns\x12\x1c.lrkeeper.v1.ListRunsRequest\x1a\x1d.lrkeeper.v1.ListRunsResponse\x12M\n\nListBlocks\x12\x1e.lrkeeper.v1.ListBlocksRequest\x1a\x1f.lrkeeper.v1.ListBlocksResponse\x12\x44\n\x07\x45xplain\x12\x1b.lrkeeper.v1.ExplainRequest\x1a\x1c.lrkeeper.v1.ExplainResponse\x12J\n\tFinishRun\x12\x1d.lrkeeper.v1.FinishRunRequest\x1a\x1e.lrkeeper.v1.FinishRunResponse\x12J\n\tDeleteRun\x12\x1d.lrkeeper.v1.DeleteRunRequest\x1a\x1e.lrkeeper.v1.DeleteRunResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,8 +40,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACQUIRERUNREQUEST_HOLDERLABELSENTRY']._serialized_options = b'8\001'
   _globals['_LISTRUNSREQUEST_LABELSENTRY']._loaded_options = None
   _globals['_LISTRUNSREQUEST_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_ONEXISTING']._serialized_start=3369
-  _globals['_ONEXISTING']._serialized_end=3488
+  _globals['_ONEXISTING']._serialized_start=3475
+  _globals['_ONEXISTING']._serialized_end=3594
   _globals['_ACQUIRERUNREQUEST']._serialized_start=124
   _globals['_ACQUIRERUNREQUEST']._serialized_end=763
   _globals['_ACQUIRERUNREQUEST_LABELSENTRY']._serialized_start=624
@@ -50,44 +50,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACQUIRERUNREQUEST_HOLDERLABELSENTRY']._serialized_end=722
   _globals['_CHECKPOINT']._serialized_start=765
   _globals['_CHECKPOINT']._serialized_end=824
-  _globals['_ORIGIN']._serialized_start=826
-  _globals['_ORIGIN']._serialized_end=949
-  _globals['_ACQUIRERUNRESPONSE']._serialized_start=952
-  _globals['_ACQUIRERUNRESPONSE']._serialized_end=1277
-  _globals['_NEXTLRREQUEST']._serialized_start=1280
-  _globals['_NEXTLRREQUEST']._serialized_end=1508
-  _globals['_NEXTLRRESPONSE']._serialized_start=1511
-  _globals['_NEXTLRRESPONSE']._serialized_end=1723
-  _globals['_EDITRUNREQUEST']._serialized_start=1726
-  _globals['_EDITRUNREQUEST']._serialized_end=2020
-  _globals['_EDITRUNRESPONSE']._serialized_start=2023
-  _globals['_EDITRUNRESPONSE']._serialized_end=2182
-  _globals['_GETRUNREQUEST']._serialized_start=2184
-  _globals['_GETRUNREQUEST']._serialized_end=2212
-  _globals['_GETRUNRESPONSE']._serialized_start=2214
-  _globals['_GETRUNRESPONSE']._serialized_end=2261
-  _globals['_LISTRUNSREQUEST']._serialized_start=2264
-  _globals['_LISTRUNSREQUEST']._serialized_end=2463
+  _globals['_ORIGIN']._serialized_start=827
+  _globals['_ORIGIN']._serialized_end=985
+  _globals['_ACQUIRERUNRESPONSE']._serialized_start=988
+  _globals['_ACQUIRERUNRESPONSE']._serialized_end=1348
+  _globals['_NEXTLRREQUEST']._serialized_start=1351
+  _globals['_NEXTLRREQUEST']._serialized_end=1579
+  _globals['_NEXTLRRESPONSE']._serialized_start=1582
+  _globals['_NEXTLRRESPONSE']._serialized_end=1829
+  _globals['_EDITRUNREQUEST']._serialized_start=1832
+  _globals['_EDITRUNREQUEST']._serialized_end=2126
+  _globals['_EDITRUNRESPONSE']._serialized_start=2129
+  _globals['_EDITRUNRESPONSE']._serialized_end=2288
+  _globals['_GETRUNREQUEST']._serialized_start=2290
+  _globals['_GETRUNREQUEST']._serialized_end=2318
+  _globals['_GETRUNRESPONSE']._serialized_start=2320
+  _globals['_GETRUNRESPONSE']._serialized_end=2367
+  _globals['_LISTRUNSREQUEST']._serialized_start=2370
+  _globals['_LISTRUNSREQUEST']._serialized_end=2569
   _globals['_LISTRUNSREQUEST_LABELSENTRY']._serialized_start=624
   _globals['_LISTRUNSREQUEST_LABELSENTRY']._serialized_end=669
-  _globals['_LISTRUNSRESPONSE']._serialized_start=2465
-  _globals['_LISTRUNSRESPONSE']._serialized_end=2540
-  _globals['_LISTBLOCKSREQUEST']._serialized_start=2542
-  _globals['_LISTBLOCKSREQUEST']._serialized_end=2664
-  _globals['_LISTBLOCKSRESPONSE']._serialized_start=2666
-  _globals['_LISTBLOCKSRESPONSE']._serialized_end=2747
-  _globals['_EXPLAINREQUEST']._serialized_start=2749
-  _globals['_EXPLAINREQUEST']._serialized_end=2824
-  _globals['_EXPLAINRESPONSE']._serialized_start=2827
-  _globals['_EXPLAINRESPONSE']._serialized_end=3183
-  _globals['_FINISHRUNREQUEST']._serialized_start=3185
-  _globals['_FINISHRUNREQUEST']._serialized_end=3246
-  _globals['_FINISHRUNRESPONSE']._serialized_start=3248
-  _globals['_FINISHRUNRESPONSE']._serialized_end=3298
-  _globals['_DELETERUNREQUEST']._serialized_start=3300
-  _globals['_DELETERUNREQUEST']._serialized_end=3346
-  _globals['_DELETERUNRESPONSE']._serialized_start=3348
-  _globals['_DELETERUNRESPONSE']._serialized_end=3367
-  _globals['_RUNSERVICE']._serialized_start=3491
-  _globals['_RUNSERVICE']._serialized_end=4160
+  _globals['_LISTRUNSRESPONSE']._serialized_start=2571
+  _globals['_LISTRUNSRESPONSE']._serialized_end=2646
+  _globals['_LISTBLOCKSREQUEST']._serialized_start=2648
+  _globals['_LISTBLOCKSREQUEST']._serialized_end=2770
+  _globals['_LISTBLOCKSRESPONSE']._serialized_start=2772
+  _globals['_LISTBLOCKSRESPONSE']._serialized_end=2853
+  _globals['_EXPLAINREQUEST']._serialized_start=2855
+  _globals['_EXPLAINREQUEST']._serialized_end=2930
+  _globals['_EXPLAINRESPONSE']._serialized_start=2933
+  _globals['_EXPLAINRESPONSE']._serialized_end=3289
+  _globals['_FINISHRUNREQUEST']._serialized_start=3291
+  _globals['_FINISHRUNREQUEST']._serialized_end=3352
+  _globals['_FINISHRUNRESPONSE']._serialized_start=3354
+  _globals['_FINISHRUNRESPONSE']._serialized_end=3404
+  _globals['_DELETERUNREQUEST']._serialized_start=3406
+  _globals['_DELETERUNREQUEST']._serialized_end=3452
+  _globals['_DELETERUNRESPONSE']._serialized_start=3454
+  _globals['_DELETERUNRESPONSE']._serialized_end=3473
+  _globals['_RUNSERVICE']._serialized_start=3597
+  _globals['_RUNSERVICE']._serialized_end=4266
 # @@protoc_insertion_point(module_scope)

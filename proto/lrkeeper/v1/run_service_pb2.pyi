@@ -218,6 +218,7 @@ class Origin(_message.Message):
     CURSOR_FIELD_NUMBER: _builtins.int
     CURSOR_STEP_FIELD_NUMBER: _builtins.int
     VALUES_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
     cursor: _builtins.str
     """The evaluator's state at `cursor_step`, as NextLr or AcquireRun gave it."""
     cursor_step: _builtins.int
@@ -229,6 +230,10 @@ class Origin(_message.Message):
     def values(self) -> _values_pb2.Values:
         """The values at the step: the checkpoint's."""
 
+    @_builtins.property
+    def given(self) -> _run_pb2.Given:
+        """What the step after `cursor_step` was given, if anything; the values are that step's then."""
+
     def __init__(
         self,
         *,
@@ -236,10 +241,11 @@ class Origin(_message.Message):
         cursor: _builtins.str = ...,
         cursor_step: _builtins.int = ...,
         values: _values_pb2.Values | None = ...,
+        given: _run_pb2.Given | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["schedule", b"schedule", "values", b"values"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given", "schedule", b"schedule", "values", b"values"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "cursor_step", b"cursor_step", "schedule", b"schedule", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "cursor_step", b"cursor_step", "given", b"given", "schedule", b"schedule", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -263,6 +269,7 @@ class AcquireRunResponse(_message.Message):
     EDITS_FIELD_NUMBER: _builtins.int
     CREATED_FIELD_NUMBER: _builtins.int
     RUN_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
     run_uid: _builtins.str
     store_epoch: _builtins.str
     """Names the database; a restored one has another."""
@@ -290,6 +297,10 @@ class AcquireRunResponse(_message.Message):
     def edits(self) -> _containers.RepeatedCompositeFieldContainer[_run_pb2.Edit]:
         """The edits on this branch."""
 
+    @_builtins.property
+    def given(self) -> _run_pb2.Given:
+        """What the step after cursor_step was given, if anything; resume_step is that step then."""
+
     def __init__(
         self,
         *,
@@ -307,10 +318,11 @@ class AcquireRunResponse(_message.Message):
         edits: _abc.Iterable[_run_pb2.Edit] | None = ...,
         created: _builtins.bool = ...,
         run: _builtins.str = ...,
+        given: _run_pb2.Given | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["schedule", b"schedule", "values", b"values"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given", "schedule", b"schedule", "values", b"values"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "created", b"created", "cursor", b"cursor", "cursor_step", b"cursor_step", "edits", b"edits", "fence", b"fence", "frontier", b"frontier", "resume_step", b"resume_step", "revision", b"revision", "run", b"run", "run_uid", b"run_uid", "schedule", b"schedule", "store_epoch", b"store_epoch", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "created", b"created", "cursor", b"cursor", "cursor_step", b"cursor_step", "edits", b"edits", "fence", b"fence", "frontier", b"frontier", "given", b"given", "resume_step", b"resume_step", "revision", b"revision", "run", b"run", "run_uid", b"run_uid", "schedule", b"schedule", "store_epoch", b"store_epoch", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -385,6 +397,7 @@ class NextLrResponse(_message.Message):
     CURSOR_FIELD_NUMBER: _builtins.int
     CURSOR_STEP_FIELD_NUMBER: _builtins.int
     SCHEDULE_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The run's revision that the last row was evaluated with."""
     frontier: _builtins.int
@@ -401,6 +414,10 @@ class NextLrResponse(_message.Message):
     def schedule(self) -> _schedule_pb2.Schedule:
         """The definition, if `revision` is not the request's."""
 
+    @_builtins.property
+    def given(self) -> _run_pb2.Given:
+        """What the last row's step was given, if anything; `cursor_step` is the step before it then."""
+
     def __init__(
         self,
         *,
@@ -411,10 +428,11 @@ class NextLrResponse(_message.Message):
         cursor: _builtins.str = ...,
         cursor_step: _builtins.int = ...,
         schedule: _schedule_pb2.Schedule | None = ...,
+        given: _run_pb2.Given | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "schedule", b"schedule", "values", b"values"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "given", b"given", "schedule", b"schedule", "values", b"values"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "cursor_step", b"cursor_step", "error", b"error", "frontier", b"frontier", "revision", b"revision", "schedule", b"schedule", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "cursor_step", b"cursor_step", "error", b"error", "frontier", b"frontier", "given", b"given", "revision", b"revision", "schedule", b"schedule", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

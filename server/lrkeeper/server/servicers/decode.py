@@ -81,6 +81,7 @@ def start(request: run_service_pb2.AcquireRunRequest) -> tuple[Start, str | None
             cursor=request.origin.cursor,
             cursor_step=request.origin.cursor_step,
             values=_values(request),
+            given=_given(request.origin.given, "origin.given"),
         )
         if checkpoint is not None and carried.values.first_step != checkpoint.step:
             raise InvalidArgument(
@@ -122,22 +123,22 @@ def steps(request: run_service_pb2.NextLrRequest) -> Steps:
         count=request.count,
         applied_step=request.applied_step,
         revision=request.revision,
-        given=_given(request.given) if request.HasField("given") else NOTHING,
+        given=_given(request.given, "given") if request.HasField("given") else NOTHING,
     )
 
 
-def _given(message: run_pb2.Given) -> Given:
+def _given(message: run_pb2.Given, path: str) -> Given:
     if len(message.factors) > MAX_FACTORS:
         raise InvalidArgument(
-            f"given.factors has {len(message.factors)} entries; at most {MAX_FACTORS} are taken",
-            field="given.factors",
+            f"{path}.factors has {len(message.factors)} entries; at most {MAX_FACTORS} are taken",
+            field=f"{path}.factors",
         )
     if message.HasField("epoch") and not math.isfinite(message.epoch):
         raise InvalidArgument(
-            f"given.epoch is {message.epoch}; it must be a finite number", field="given.epoch"
+            f"{path}.epoch is {message.epoch}; it must be a finite number", field=f"{path}.epoch"
         )
     for i, seen in enumerate(message.seen):
-        names.check_name(f"given.seen[{i}].track", seen.track)
+        names.check_name(f"{path}.seen[{i}].track", seen.track)
     return Given.from_message(message)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lrkeeper.errors import InvalidArgument
 from lrkeeper.schedules import codec
+from lrkeeper.schedules.given import Given
 from lrkeeper.server.runs import names
 from lrkeeper.server.servicers import decode, encode
 from lrkeeper.server.servicers.pages import Pages
@@ -35,6 +36,8 @@ class RunServicer:
                 cursor=block.cursor,
                 cursor_step=block.table.first_step - 1,
             )
+            if block.given is not None:
+                response.given.CopyFrom(Given.from_json(block.given).to_message())
         if answer.schedule is not None:
             response.schedule.CopyFrom(codec.encode(answer.schedule))
         if answer.failure is not None:
@@ -46,7 +49,7 @@ class RunServicer:
         acquired = await acquire_run(self._keeper, start, schedule_name, carried)
         uids = {edit.schedule_uid for edit in acquired.edits if edit.schedule_uid}
         names_by_uid = await runs.schedule_names(self._keeper, uids)
-        return pb.AcquireRunResponse(
+        response = pb.AcquireRunResponse(
             run=acquired.run.name,
             run_uid=acquired.run.uid,
             store_epoch=self._keeper.storage.epoch,
@@ -62,6 +65,9 @@ class RunServicer:
             edits=[encode.edit(edit, names_by_uid) for edit in acquired.edits],
             created=acquired.created,
         )
+        if acquired.given:
+            response.given.CopyFrom(acquired.given.to_message())
+        return response
 
     async def edit_run(self, request: pb.EditRunRequest) -> pb.EditRunResponse:
         change, schedule_name = _change(request)

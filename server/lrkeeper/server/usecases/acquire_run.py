@@ -14,7 +14,7 @@ from lrkeeper.errors import (
 )
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.cursor import EVALUATOR_VERSION, FAILURES, Cursor, begin, extend
-from lrkeeper.schedules.given import Given
+from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.numbers import cast_row
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.acquire import Checkpoint, Known, Start, decide
@@ -42,6 +42,8 @@ class Carried:
     cursor: str
     cursor_step: int
     values: Table
+    given: Given = NOTHING
+    """What the step after the cursor's was given; the values are that step's then."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Acquired:
     cursor_step: int
     edits: list[Edit]
     created: bool
+    given: Given
 
 
 async def acquire_run(
@@ -281,7 +284,13 @@ def _carried_origin(start: Start, carried: Carried) -> Origin:
         )
     if any(math.isnan(value) for track in values.row(step).values() for value in track):
         raise InvalidArgument("origin.values must be numbers, not nan", field="origin.values")
-    cursor, _, failure = extend(carried.schedule, base, cursor, behind)
+    if carried.given and behind != 1:
+        raise InvalidArgument(
+            f"origin.given is what one step was given, and origin.cursor_step is {cursor.step}; it must be "
+            f"{step - 1}",
+            field="origin.given",
+        )
+    cursor, _, failure = extend(carried.schedule, base, cursor, behind, carried.given)
     if failure is not None:
         raise ScheduleFails(f"{carried.schedule} fails at step {failure.step}: {failure.message}")
     cast = cast_row(values.row(step), base)
@@ -323,10 +332,12 @@ def _acquired(tx: Transaction, run: Run, branch: Branch, step: int, *, created: 
         if edit.effective_step <= step:
             schedule, revision = edit.schedule, edit.revision
     values, cursor, cursor_step = branch.origin.values, branch.origin.cursor, branch.origin.step
+    given = NOTHING
     if step > branch.origin.step:
         (block,) = tx.blocks(run.uid, run.branch, step, 1)
         values = block.table.cut(step, step + 1)
         cursor, cursor_step = block.cursor, block.table.first_step - 1
+        given = NOTHING if block.given is None else Given.from_json(block.given)
     return Acquired(
         run=run,
         branch=run.branch,
@@ -339,6 +350,7 @@ def _acquired(tx: Transaction, run: Run, branch: Branch, step: int, *, created: 
         cursor_step=cursor_step,
         edits=edits,
         created=created,
+        given=given,
     )
 
 
