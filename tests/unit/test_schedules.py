@@ -247,3 +247,6 @@ def test_members_read_what_the_last_constructor_wrote() -> None:
     memory, _ = schedule.start(BASE, BASE)
     assert memory == {"groups": {"swa_lr": (0.2,)}, "memory": [[0, 1], [0, 1]]}
     assert S.ChainedScheduler([S.SWALR(0.2), S.SWALR(0.2)]).start(BASE, BASE)[0] == memory["memory"]
+    assert S.OneCycleLR(1.0, 9).start(BASE, BASE)[0] == 0
+    alone = S.ChainedScheduler([S.SWALR(0.2), S.OneCycleLR(1.0, 9)])
+    assert alone.start(BASE, BASE)[0] == [[0, 1], 0]

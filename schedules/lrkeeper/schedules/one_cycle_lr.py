@@ -104,7 +104,9 @@ class OneCycleLR(EpochSchedule):
         return {**lrs, "base_momentum": self.base_momentum, "max_momentum": self.max_momentum}
 
     def reading(self, keys: GroupKeys) -> Self:
-        return self.altered(**{key: keys[key] for key in self.writes()})
+        own = self.writes()
+        read = {key: keys[key] for key in own}
+        return self if read == own else self.altered(**read)
 
     def construct(self, initial: Row | None, now: Row, inputs: Inputs) -> Built:
         lrs = each(self.initial_lrs, now["lr"])
