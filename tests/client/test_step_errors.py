@@ -50,7 +50,8 @@ def first_failure(module: Any, make: Make) -> tuple[int, type[Exception], str, T
         try:
             scheduler.step()
         except Exception as error:
-            return done, type(error), str(error), training, scheduler
+            said = "\n".join([str(error), *getattr(error, "__notes__", ())])
+            return done, type(error), said, training, scheduler
     raise AssertionError("it never failed")
 
 
@@ -64,6 +65,13 @@ def test_a_drop_in_fails_where_torch_does_with_torchs_class_and_says_why(
     assert (our_step, our_class) == (their_step, their_class)
     with pytest.raises(our_class, match=says):
         raise our_class(said)
+
+
+@pytest.mark.parametrize("case", [case for case in FAILING if "cannot be reached" in FAILING[case][1]])
+def test_what_it_says_first_is_what_torch_says(server: ServerProcess, case: str) -> None:
+    make, _ = FAILING[case]
+    theirs, ours = (first_failure(module, make)[2] for module in (torch_schedulers, lr_scheduler))
+    assert ours.splitlines()[0] == theirs
 
 
 @pytest.mark.parametrize("case", FAILING)

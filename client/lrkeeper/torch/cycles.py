@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import torch
+
 from lrkeeper import schedules as S
 from lrkeeper.schedules.torch_schedule import each
 
@@ -69,7 +71,7 @@ def _with_argument(
 ) -> S.OneCycleLR:
     """Return the definition with torch's argument in the place of what followed from it, if one gives it."""
     dividend, divisor = quotient
-    if not divisor:
+    if not divisor or isinstance(dividend / divisor, torch.Tensor):
         return found
     for value in (round(dividend / divisor, 9), dividend / divisor):
         other = found.altered(**{argument: value, key: ()})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lrkeeper.errors import BadCheckpoint
+from lrkeeper.schedules.cursor import FAILURES
 from lrkeeper.torch import groups
 from lrkeeper.torch.definitions import definition_of
 from lrkeeper.torch.functions import Books, callers, recorded
@@ -46,7 +47,7 @@ class Kept:
             building = not hold.silent and not hold.begun
             if building:
                 hold.begin(self)
-            self._torch_step(*args, **kwargs)
+            self._torch_step(args, kwargs)
             if building:
                 hold.built(self, calls=bool(callers(self)))
             return
@@ -55,9 +56,14 @@ class Kept:
         if hold.calls:
             self._step_of_functions(hold, metric, epoch, args, kwargs)
         else:
-            before = hold.take(hold.learn(self, metric, epoch))
+            given = hold.learn(self, metric, epoch)
             try:
-                self._torch_step(*args, **kwargs)
+                before = hold.take(given)
+            except tuple(FAILURES.values()) as unreachable:
+                self._fail_as_torch(unreachable, args, kwargs)
+                raise
+            try:
+                self._torch_step(args, kwargs)
             except BaseException:
                 hold.go_back(before)
                 raise
@@ -70,13 +76,27 @@ class Kept:
         given = hold.learn(self, metric, epoch)
         books, held = Books(self), groups.values(self.optimizer, hold.tracks)
         with recorded(self) as results:
-            self._torch_step(*args, **kwargs)
+            self._torch_step(args, kwargs, frames=2)
         try:
             hold.take(replace(given, factors=tuple(float(result) for result in results)))
         except BaseException:
             books.put_back()
             groups.write(self.optimizer, held)
             raise
+
+    def _fail_as_torch(self, unreachable: Exception, args: Any, kwargs: Any) -> None:
+        """Raise torch's own exception where the schedule cannot go on, with a note of the run; nothing moves."""
+        books, held = Books(self), groups.values(self.optimizer, hold_of(self).tracks)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                super().step(*args, **kwargs)  # type: ignore[misc]
+        except type(unreachable) as torchs:
+            torchs.add_note(str(unreachable))
+            raise torchs from None
+        finally:
+            books.put_back()
+            groups.write(self.optimizer, held)
 
     def _told(self, args: Any, kwargs: Any) -> tuple[float | None, float | None]:
         """Return the metric and the epoch that `step` was given; raises what torch raises for others."""
@@ -135,8 +155,8 @@ class Kept:
         """Mark the run finished: it takes no more steps or edits. Raises RunFenced."""
         hold_of(self).position.finish()
 
-    def _torch_step(self, *args: Any, **kwargs: Any) -> None:
-        """Do torch's step. Its warnings name the caller's line, as if this class were not in between."""
+    def _torch_step(self, args: Any, kwargs: Any, frames: int = 1) -> None:
+        """Do torch's step. Its warnings name the caller's line, as if this class's frames were not in between."""
         if not args and not kwargs and getattr(self, "_step_count", 0) != 1:
             super().step()  # type: ignore[misc]
             return
@@ -146,7 +166,7 @@ class Kept:
             super().step(*args, **kwargs)  # type: ignore[misc]
         try:
             for warning in caught:
-                warnings.warn(warning.message, stacklevel=3)
+                warnings.warn(warning.message, stacklevel=2 + frames)
         except Warning:  # made an error by a filter: torch warns before it moves
             self.__dict__.clear()
             self.__dict__.update(books)
