@@ -33,8 +33,10 @@ check: setup ## Lint, types, import boundaries, generated code, container files
 	scripts/generate.sh --check
 	$(BIN)/hadolint Dockerfile
 
-parity: setup ## Compare 3,000 configurations of each class with torch, through a real server
-	$(BIN)/python -m tests.parity $(ARGS)
+parity: setup ## Compare every scheduler with torch's: thousands of random programs, an hour or two
+	$(BIN)/python -m tests.parity.evaluators $(ARGS)
+	$(BIN)/python -m tests.parity.drop_ins $(ARGS)
+	$(BIN)/python -m tests.parity
 
 generate: ## Generate the code beside the protos
 	scripts/generate.sh

@@ -199,7 +199,7 @@ def test_every_field_of_a_schedule_is_a_field_of_its_message() -> None:
             "cyclic_lr.mode: is 3; it must be a word",
         ),
         ({"one_cycle_lr": {"max_lr": [1], "three_phase": 1}}, "three_phase: is 1; it must be true or false"),
-        ({"one_cycle_lr": {"max_lr": 1, "total_steps": 9}}, "one_cycle_lr.max_lr: is 1; it must be a list"),
+        ({"one_cycle_lr": {"max_lr": "1", "total_steps": 9}}, "one_cycle_lr.max_lr: is '1'; it must be a list"),
         ({"reduce_lr_on_plateau": {"mode": "low"}}, "mode is 'low'; it must be 'min' or 'max'"),
         ([1], r"is \[1\]; it must be a mapping"),
         ({"sequence": {"stages": [{"at": 3}]}}, r"sequence.stages\[0\].schedule: is missing"),
@@ -250,3 +250,11 @@ def test_members_read_what_the_last_constructor_wrote() -> None:
     assert S.OneCycleLR(1.0, 9).start(BASE, BASE)[0] == 0
     alone = S.ChainedScheduler([S.SWALR(0.2), S.OneCycleLR(1.0, 9)])
     assert alone.start(BASE, BASE)[0] == [[0, 1], 0]
+
+
+def test_one_number_in_a_file_is_for_all_param_groups() -> None:
+    written = {"one_cycle_lr": {"max_lr": 0.1, "total_steps": 900}}
+    assert codec.from_dict(written) == S.OneCycleLR(max_lr=0.1, total_steps=900)
+    member = {"sequential_lr": {"schedulers": [{"swalr": {"swa_lr": 0.05}}], "milestones": []}}
+    assert codec.from_dict(member) == S.SequentialLR([S.SWALR(swa_lr=0.05)], milestones=[])
+    assert written == {"one_cycle_lr": {"max_lr": 0.1, "total_steps": 900}}, "the argument was changed"

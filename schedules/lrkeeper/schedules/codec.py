@@ -96,11 +96,30 @@ def from_json(text: str) -> Schedule:
 def from_dict(value: Any, *, path: str = "schedule") -> Schedule:
     """Read a definition that a person wrote as JSON or YAML.
 
+    Where there may be one number for each param group, one alone is for all of them: `max_lr: 0.1`.
+
     Raises:
         DefinitionError: an unknown field, two kinds at once, a wrong type, or as `decode`.
     """
+    value = _listed(value)
     check_shape(value, schedule_pb2.Schedule.DESCRIPTOR, path)
     return decode(json_format.ParseDict(value, schedule_pb2.Schedule()), path=path)
+
+
+def _listed(value: Any) -> Any:
+    """Return a written definition with its numbers for all param groups as lists of one."""
+    if isinstance(value, list):
+        return [_listed(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key: _listed(content) for key, content in value.items()}
+    for kind, content in found.items():
+        if kind in KINDS and isinstance(content, dict):
+            for field in fields(KINDS[kind]):  # type: ignore[arg-type]  # every schedule is a dataclass
+                number = content.get(field.name)
+                if field.type == "PerGroup" and isinstance(number, int | float):
+                    content[field.name] = [number]
+    return found
 
 
 def _fill(message: Message, value: Any) -> None:
