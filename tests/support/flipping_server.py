@@ -18,8 +18,8 @@ def _flip(value: float) -> float:
 
 
 def _flipping(extend: Any) -> Any:
-    def flipped(schedule: Any, base: Any, cursor: Any, count: int) -> Any:
-        after, rows, failure = extend(schedule, base, cursor, count)
+    def flipped(schedule: Any, base: Any, cursor: Any, count: int, given: Any) -> Any:
+        after, rows, failure = extend(schedule, base, cursor, count, given)
         for i, row in enumerate(rows):
             if (cursor.step + 1 + i) % EVERY == 0:
                 rows[i] = {track: tuple(map(_flip, values)) for track, values in row.items()}
