@@ -14,6 +14,7 @@ from torch.optim import lr_scheduler as torch_schedulers
 
 from lrkeeper import RemoteLR, lr_scheduler
 from lrkeeper import schedules as S
+from tests.client.classes import CLASSES, OPTIMIZERS, TORCH, run
 from tests.parity.traces import hexes
 from tests.support.flipping_server import EVERY
 from tests.support.server import ServerProcess
@@ -31,6 +32,11 @@ PROGRAMS: dict[str, tuple[Callable[[Any, Any], Any], S.Schedule]] = {
         S.SequentialLR([S.StepLR(4, 0.7), S.MultiStepLR([5, 60])], [30]),
     ),
 }
+
+LONGER: dict[str, Callable[[Any, Any], Any]] = {
+    "OneCycleLR": lambda m, o: m.OneCycleLR(o, max_lr=[0.3, 0.1], total_steps=STEPS + 1),
+}
+"""Instead of the classes whose schedule would end before."""
 
 
 @pytest.fixture
@@ -63,6 +69,20 @@ def test_a_bit_flipped_at_the_server_is_in_the_optimizer(flipping: ServerProcess
     expected = list(range(EVERY, STEPS + 1, EVERY))
     assert steps_that_differ(column(lambda o: build(lr_scheduler, o)), theirs) == expected
     assert steps_that_differ(column(lambda o: RemoteLR(o, schedule)), theirs) == expected
+
+
+@pytest.mark.filterwarnings("ignore:.*optimizer.step")
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_bit_flipped_at_the_server_is_in_the_optimizer_of_every_drop_in(
+    flipping: ServerProcess, name: str
+) -> None:
+    build: Callable[[Any, Any], Any] = LONGER.get(name, CLASSES[name])
+
+    def held(module: Any) -> list[tuple[str, ...]]:
+        return [row for row, _ in run(build(module, OPTIMIZERS["SGD, floats"]()), 0, STEPS)]
+
+    theirs, ours = held(TORCH), held(lr_scheduler)
+    assert steps_that_differ(ours, theirs) == list(range(EVERY, STEPS + 1, EVERY))
 
 
 def test_committed_rows_are_step_calls(own_server: ServerProcess, tmp_path: Path) -> None:

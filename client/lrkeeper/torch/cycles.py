@@ -51,7 +51,7 @@ def one_cycle_lr(scheduler: Any) -> S.Schedule:
     phases = scheduler._schedule_phases
     found = S.OneCycleLR.unchecked(
         total_steps=scheduler.total_steps,
-        anneal_strategy=scheduler._anneal_func_type,
+        anneal_strategy=_anneal_strategy(scheduler),
         cycle_momentum=scheduler.cycle_momentum,
         three_phase=len(phases) == 3,
         phase_end_steps=tuple(phase["end_step"] for phase in phases),
@@ -64,6 +64,14 @@ def one_cycle_lr(scheduler: Any) -> S.Schedule:
     ):
         found = _with_argument(found, key, argument, quotient, len(groups))
     return found
+
+
+def _anneal_strategy(scheduler: Any) -> str:
+    """Return the strategy's name; books of an older torch hold the function instead."""
+    if not hasattr(scheduler, "_anneal_func_type"):
+        return "linear" if scheduler.anneal_func.__name__ == "_annealing_linear" else "cos"
+    name: str = scheduler._anneal_func_type
+    return name
 
 
 def _with_argument(

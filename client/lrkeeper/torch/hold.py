@@ -114,13 +114,15 @@ class Hold:
         A change that other code has made since the scheduler was built is left to `take`.
         """
         self._check_groups(scheduler)
+        moved_in = self._first is None
         self._open(scheduler)
         self._awake = True
+        last_lr: list[Any] = scheduler._last_lr
         if self._adopts and self._changed(scheduler) is not None:
-            last_lr: list[Any] = scheduler._last_lr
             return last_lr
         self._overwrite(scheduler)
-        return self.settle(scheduler)
+        held = self.settle(scheduler)
+        return last_lr if moved_in and self._written == self._first else held
 
     def definable(self, scheduler: Any) -> bool:
         """Whether there is a definition: torch takes arguments that make none, and fails at the first step."""

@@ -130,7 +130,8 @@ class Kept:
 
         torch leaves the optimizer alone here. Writing makes the order in which optimizer and scheduler
         are restored indifferent, and it is repeated at the next `optimizer.step()`. The state of a torch
-        scheduler, which is on no run, is where a new run begins, with what the optimizer holds then.
+        scheduler, or of one that had not opened its run, is on no run: a new run begins there, with what the
+        optimizer holds when it is opened.
         """
         state = dict(state_dict)
         entry = state.pop(ENTRY, None)
@@ -149,6 +150,9 @@ class Kept:
             return
         ticket = hold.read(self, entry)  # refuses before anything has changed
         super().load_state_dict(state)  # type: ignore[misc]
+        if ticket is None and not hold.definition_is_given:
+            hold.move_in(self)
+            return
         self._last_lr = hold.go(self, ticket)
 
     def finish(self) -> None:

@@ -161,3 +161,47 @@ for epoch in range(4, 10):
     optimizer.step()
     scheduler.step()
 """
+
+PROGRAMS["a checkpoint from before the first step"] = """\
+import torch
+from torch.optim import lr_scheduler
+
+for make in (
+    lambda o: lr_scheduler.LinearLR(o),
+    lambda o: lr_scheduler.LambdaLR(o, lambda epoch: 0.5**epoch),
+    lambda o: lr_scheduler.OneCycleLR(o, 0.2, 30),
+    lambda o: lr_scheduler.ReduceLROnPlateau(o, patience=0),
+    lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.ConstantLR(o), lr_scheduler.StepLR(o, 2)], [3]),
+):
+    parameter = torch.nn.Parameter(torch.ones(2))
+    first = torch.optim.SGD([parameter], lr=0.1, momentum=0.9)
+    scheduler = make(first)
+    first.param_groups[0]["lr"] = 0.07
+    saved = first.state_dict(), scheduler.state_dict()
+    for optimizer in (torch.optim.SGD([parameter], lr=0.1, momentum=0.9), first):
+        resumed = make(optimizer)
+        optimizer.load_state_dict(saved[0])
+        resumed.load_state_dict(saved[1])
+        print(resumed.get_last_lr(), optimizer.param_groups[0]["lr"])
+        for _ in range(5):
+            optimizer.step()
+            resumed.step(*([1.0] if isinstance(resumed, lr_scheduler.ReduceLROnPlateau) else []))
+            print(resumed.get_last_lr(), optimizer.param_groups[0]["lr"], resumed.last_epoch)
+"""
+
+PROGRAMS["a OneCycleLR with the books of an older torch"] = """\
+import torch
+from torch.optim.lr_scheduler import OneCycleLR
+
+for strategy, function in (("cos", OneCycleLR._annealing_cos), ("linear", OneCycleLR._annealing_linear)):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1, momentum=0.9)
+    scheduler = OneCycleLR(optimizer, max_lr=25, total_steps=10, anneal_strategy=strategy)
+    del scheduler._anneal_func_type
+    state = scheduler.state_dict()
+    state["anneal_func"] = function
+    scheduler.load_state_dict(state)
+    for _ in range(9):
+        optimizer.step()
+        scheduler.step()
+        print(scheduler.get_last_lr(), optimizer.param_groups[0]["momentum"])
+"""
