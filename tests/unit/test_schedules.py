@@ -199,7 +199,10 @@ def test_every_field_of_a_schedule_is_a_field_of_its_message() -> None:
             "cyclic_lr.mode: is 3; it must be a word",
         ),
         ({"one_cycle_lr": {"max_lr": [1], "three_phase": 1}}, "three_phase: is 1; it must be true or false"),
-        ({"one_cycle_lr": {"max_lr": "1", "total_steps": 9}}, "one_cycle_lr.max_lr: is '1'; it must be a list"),
+        (
+            {"one_cycle_lr": {"max_lr": "1", "total_steps": 9}},
+            "one_cycle_lr.max_lr: is '1'; it must be a list",
+        ),
         ({"reduce_lr_on_plateau": {"mode": "low"}}, "mode is 'low'; it must be 'min' or 'max'"),
         ([1], r"is \[1\]; it must be a mapping"),
         ({"sequence": {"stages": [{"at": 3}]}}, r"sequence.stages\[0\].schedule: is missing"),
