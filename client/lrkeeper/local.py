@@ -18,6 +18,7 @@ class LocalRuns:
 
     def __init__(self) -> None:
         self._runs: dict[str, tuple[Schedule, Row, Cursor]] = {}
+        self._given: dict[str, dict[int, Given]] = {}
 
     def acquire_run(self, start: views.Start, *, patience: float | None = None) -> views.Place:
         """Return a run that begins now, or goes on from what the checkpoint carries."""
@@ -42,6 +43,7 @@ class LocalRuns:
             cursor = Cursor(step, cursor.memory, cast_row(start.origin.values.row(step), base))
         uid = f"local-{uuid4()}"
         self._runs[uid] = schedule, base, cursor
+        self._given[uid] = {}
         return views.Place(
             run=start.run,
             run_uid=uid,
@@ -73,12 +75,19 @@ class LocalRuns:
     ) -> views.Window:
         """Return the rows of the steps; they are asked for in order."""
         schedule, base, cursor = self._runs[place.run_uid]
+        known = self._given[place.run_uid]
         if from_step <= cursor.step:  # back to an earlier step of this process: from the run's start again
+            if from_step in known or not given:
+                given = known.get(from_step, NOTHING)
             cursor = Cursor.from_json(place.cursor, base)
-        cursor, _, failure = extend(schedule, base, cursor, from_step - 1 - cursor.step)
+        failure = None
+        while failure is None and cursor.step < from_step - 1:
+            cursor, _, failure = extend(schedule, base, cursor, 1, known.get(cursor.step + 1, NOTHING))
         after, rows = cursor, list[Row]()
         if failure is None:
             after, rows, failure = extend(schedule, base, cursor, count, given)
+        if given and rows:
+            known[from_step] = given
         self._runs[place.run_uid] = schedule, base, after
         return views.Window(
             table=Table.from_rows(from_step, rows) if rows else None,

@@ -7,13 +7,15 @@ import io
 import pickle
 import weakref
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
 import torch
 
 from lrkeeper import Client, lr_scheduler
-from lrkeeper.errors import RunFinished
+from lrkeeper import schedules as S
+from lrkeeper.errors import BadCheckpoint, InvalidArgument, RunFinished
 from tests.client.classes import CLASSES, OPTIMIZERS, TAKE_EPOCHS, TORCH, bits, falling, run
 from tests.support.server import ServerProcess
 
@@ -166,3 +168,119 @@ def test_a_step_that_the_server_refuses_leaves_torchs_books_as_they_were(client:
         with pytest.raises(RunFinished):
             scheduler.step()
         assert (bits(scheduler.optimizer), scheduler.state_dict()) == before
+
+
+def failing_once(at: int) -> Callable[[float], float]:
+    """Return a function that fails at one of its calls."""
+    calls = count(1)
+
+    def factor(epoch: float) -> float:
+        if next(calls) == at:
+            raise RuntimeError("the data loader is away")
+        return 2.0 ** -min(epoch, 8)
+
+    return factor
+
+
+BUILDS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "LambdaLR": lambda m, o, f: m.LambdaLR(o, f),
+    "CyclicLR": lambda m, o, f: m.CyclicLR(o, 0.1, 1.0, 4, scale_fn=f, scale_mode="iterations"),
+    "ChainedScheduler": lambda m, o, f: m.ChainedScheduler(
+        [m.ExponentialLR(o, 0.9), m.MultiplicativeLR(o, f)]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_a_step_that_a_function_failed_may_be_repeated_as_if_it_had_not(
+    server: ServerProcess, name: str
+) -> None:
+    theirs = BUILDS[name](TORCH, OPTIMIZERS["SGD, floats"](), failing_once(0))
+    expected = run(theirs, 0, 8)
+    ours = BUILDS[name](lr_scheduler, OPTIMIZERS["SGD, floats"](), failing_once(11))
+    found: list[Any] = []
+    while len(found) < 8:
+        before = bits(ours.optimizer), ours.state_dict()
+        try:
+            found += run(ours, len(found), len(found) + 1)
+        except RuntimeError:
+            assert (bits(ours.optimizer), ours.state_dict()) == before
+    assert found == expected
+
+
+def test_an_edit_is_as_if_from_the_start_though_the_class_moves_the_lr_at_once(client: Client) -> None:
+    optimizer = OPTIMIZERS["SGD, floats"]()
+    ours = lr_scheduler.LinearLR(optimizer, start_factor=0.25, total_iters=2)
+    run(ours, 0, 3)
+    kept = ours.state_dict()["lrkeeper"]["run"]
+    client.edit_run(kept, S.ExponentialLR(0.5), expected_revision=1, reason="to see")
+    run(ours, 3, 4)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.1 * 0.5**4, 0.02 * 0.5**4]
+
+
+def test_an_edit_of_a_job_that_moved_in_is_as_if_from_the_start(client: Client) -> None:
+    theirs = built(TORCH, "StepLR", OPTIMIZERS["SGD, floats"])
+    run(theirs, 0, 7)
+    ours = built(lr_scheduler, "StepLR", OPTIMIZERS["SGD, floats"])
+    ours.load_state_dict(theirs.state_dict())
+    ours.optimizer.load_state_dict(theirs.optimizer.state_dict())
+    run(ours, 7, 8)
+    kept = ours.state_dict()["lrkeeper"]["run"]
+    client.edit_run(kept, S.ExponentialLR(0.5), expected_revision=1, reason="to see")
+    run(ours, 8, 9)
+    assert ours.optimizer.param_groups[0]["lr"] == 0.1 * 0.5**9
+
+
+def test_a_torch_state_is_refused_once_the_scheduler_is_on_a_run(server: ServerProcess) -> None:
+    theirs = built(TORCH, "StepLR", OPTIMIZERS["SGD, floats"])
+    ours = built(lr_scheduler, "StepLR", OPTIMIZERS["SGD, floats"])
+    run(ours, 0, 2)
+    before = ours.state_dict()
+    with pytest.raises(BadCheckpoint, match="load the state into a new one, before its first step"):
+        ours.load_state_dict(theirs.state_dict())
+    assert ours.state_dict() == before
+
+
+def test_what_is_no_number_is_never_committed(client: Client) -> None:
+    answers = iter([1.0, 1.0, float("nan"), float("nan"), 0.5, 0.5])
+    ours = lr_scheduler.LambdaLR(OPTIMIZERS["SGD, floats"](), lambda epoch: next(answers))
+    with pytest.raises(InvalidArgument, match=r"given.factors has a nan"):
+        ours.step()
+    ours.step()
+    assert [group["lr"] for group in ours.optimizer.param_groups] == [0.05, 0.01]
+    other = lr_scheduler.ExponentialLR(OPTIMIZERS["SGD, floats"](), 0.9)
+    other.optimizer.param_groups[0]["lr"] = float("nan")
+    with pytest.raises(InvalidArgument, match=r"given.seen\[0\].values has a nan"):
+        other.step()
+    other.optimizer.param_groups[0]["lr"] = 0.05
+    other.step()
+    assert other.optimizer.param_groups[0]["lr"] == 0.05 * 0.9
+
+
+@pytest.mark.parametrize("name", ["ReduceLROnPlateau", "LambdaLR", "CosineAnnealingWarmRestarts"])
+@pytest.mark.parametrize("mode", ["on", "off"])
+def test_going_back_in_the_same_process_gives_the_same_values(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch, name: str, mode: str
+) -> None:
+    monkeypatch.setenv("LRKEEPER_MODE", mode)
+    ours = built(lr_scheduler, name, OPTIMIZERS["SGD, floats"])
+    epochs = (3, 5) if name == "CosineAnnealingWarmRestarts" else ()
+    run(ours, 0, 2)
+    state = copy.deepcopy((ours.state_dict(), ours.optimizer.state_dict()))
+    first = run(ours, 2, 8, epochs=epochs)
+    ours.load_state_dict(state[0])
+    ours.optimizer.load_state_dict(state[1])
+    assert run(ours, 2, 8, epochs=epochs) == first
+
+
+def test_a_change_after_going_back_is_overwritten_and_warned_of(server: ServerProcess) -> None:
+    ours = built(lr_scheduler, "ExponentialLR", OPTIMIZERS["SGD, floats"])
+    run(ours, 0, 1)
+    state = ours.state_dict()
+    first = run(ours, 1, 4)
+    ours.load_state_dict(state)
+    ours.optimizer.step()
+    ours.optimizer.param_groups[0]["lr"] = 3.0
+    with pytest.warns(UserWarning, match="they overwrite the change"):
+        ours.step()
+    assert bits(ours.optimizer) == first[0][0]

@@ -35,6 +35,12 @@ def read(optimizer: torch.optim.Optimizer, tracks: Iterable[str] = ("lr",)) -> t
     return tuple(found)
 
 
+def tracks(optimizer: torch.optim.Optimizer) -> tuple[str, ...]:
+    """Return the tracks that all groups have: the lr, and the momentum where there is any."""
+    found = all("betas" in group or "momentum" in group for group in optimizer.param_groups)
+    return ("lr", "momentum") if found else ("lr",)
+
+
 def values(optimizer: torch.optim.Optimizer, tracks: Iterable[str] = ("lr",)) -> Held:
     """Return what the groups hold."""
     return {track: tuple(_value(group, track) for group in optimizer.param_groups) for track in tracks}

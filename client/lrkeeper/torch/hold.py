@@ -6,6 +6,7 @@ import math
 import warnings
 import weakref
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lrkeeper import errors, views
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
     import torch
 
 Definition = Callable[[Any], Schedule | str]
+Mark = tuple[Ticket | None, groups.Held | None, bool]
 Memory = Callable[[Any], Any]
+
+
+_FACTS = ("silent", "begun", "calls", "_tracks", "_groups", "_first", "_written")
 
 
 class Hold:
@@ -48,6 +53,7 @@ class Hold:
         self._memory = memory
         self._tracks: tuple[str, ...] = ("lr",)
         self._groups: tuple[views.Group, ...] = ()
+        self._before: tuple[views.Group, ...] = ()
         self._first: groups.Held | None = None  # the row at construction; None: what the optimizer will hold
         self._written: groups.Held | None = None
         self._too_late = False  # a change of other code came at a step that is committed already
@@ -56,9 +62,7 @@ class Hold:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy stands where this one does, and opens the run for itself."""
-        facts = {
-            name: getattr(self, name) for name in ("silent", "begun", "calls", "_tracks", "_groups", "_first")
-        }
+        facts = {name: getattr(self, name) for name in _FACTS}
         return _revive, (
             self.position.options,
             self._definition,
@@ -88,6 +92,7 @@ class Hold:
         Raises NotConfigured, ServerUnavailable, DeadlineExceeded.
         """
         self.begun = True
+        self._before = groups.read(scheduler.optimizer, groups.tracks(scheduler.optimizer))
         self.position.prepare()
         self._listen(scheduler)
 
@@ -95,7 +100,7 @@ class Hold:
         """Note what the groups hold when the scheduler has been built."""
         self.calls = calls
         self._tracks = self._tracks_of(scheduler)
-        self._groups = groups.read(scheduler.optimizer, self._tracks)
+        self._groups = self._read(scheduler)
         self._first = self._written = groups.values(scheduler.optimizer, self._tracks)
 
     def begins_with(self, scheduler: Any) -> None:
@@ -154,17 +159,20 @@ class Hold:
             return NOTHING
         return Given(metric=metric, epoch=epoch, factors=factors, seen=seen)
 
-    def take(self, given: Given) -> Ticket:
-        """Move to the next step, and return the place before: nothing has moved if this raises."""
-        before = self.position.ticket
-        assert before is not None
-        self.position.ticket = self.position.next(given)
+    def take(self, given: Given) -> None:
+        """Move to the next step: nothing has moved if this raises."""
+        ticket = self.position.ticket = self.position.next(given)
+        if given.seen is not None and ticket.given.seen != given.seen:
+            self._too_late = True  # another rank's report decided
         self._written = None
-        return before
 
-    def go_back(self, place: Ticket) -> None:
-        """Stand at a place again that `take` left: torch did not follow."""
-        self.position.ticket = place
+    def mark(self) -> Mark:
+        """Return where this stands, for `return_to`."""
+        return self.position.ticket, self._written, self._too_late
+
+    def return_to(self, mark: Mark) -> None:
+        """Stand there again: torch did not follow, or the run did not move."""
+        self.position.ticket, self._written, self._too_late = mark
 
     def settle(self, scheduler: Any) -> list[Any]:
         """Write the row of this place into the optimizer; return copies of the lrs the groups then hold."""
@@ -210,6 +218,18 @@ class Hold:
             return ("lr",)
         return self.position.definition(definition).tracks
 
+    def _read(self, scheduler: Any) -> tuple[views.Group, ...]:
+        """Return the groups as the run shall know them: their base values, and those before torch's first step.
+
+        The latter are what another definition would begin with. Where they are not known, the base is.
+        """
+        found = groups.read(scheduler.optimizer, self._tracks)
+        before = [group.current for group in self._before] or [group.initial for group in found]
+        return tuple(
+            replace(group, current={track: current[track] for track in self._tracks})
+            for group, current in zip(found, before, strict=True)
+        )
+
     def _open(self, scheduler: Any) -> None:
         if self.position.opened:
             self.position.check_held()
@@ -220,7 +240,8 @@ class Hold:
             return
         if self._first is None:
             self._first = groups.values(scheduler.optimizer, self._tracks)
-            self._groups = groups.read(scheduler.optimizer, self._tracks)
+            self._before = ()
+            self._groups = self._read(scheduler)
         origin = None
         if self._memory is not None:
             assert isinstance(definition, Schedule)

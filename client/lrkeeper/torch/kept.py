@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -53,35 +55,31 @@ class Kept:
             return
         metric, epoch = self._told(args, kwargs)
         hold.open(self)
-        if hold.calls:
-            self._step_of_functions(hold, metric, epoch, args, kwargs)
-        else:
+        with self._together(hold):
             given = hold.learn(self, metric, epoch)
-            try:
-                before = hold.take(given)
-            except tuple(FAILURES.values()) as unreachable:
-                self._fail_as_torch(unreachable, args, kwargs)
-                raise
-            try:
+            if hold.calls:
+                with recorded(self) as results:
+                    self._torch_step(args, kwargs)
+                hold.take(replace(given, factors=tuple(float(result) for result in results)))
+            else:
+                try:
+                    hold.take(given)
+                except tuple(FAILURES.values()) as unreachable:
+                    self._fail_as_torch(unreachable, args, kwargs)
+                    raise
                 self._torch_step(args, kwargs)
-            except BaseException:
-                hold.go_back(before)
-                raise
         self._last_lr = hold.settle(self)
 
-    def _step_of_functions(
-        self, hold: Hold, metric: float | None, epoch: float | None, args: Any, kwargs: Any
-    ) -> None:
-        """Let torch call the job's functions, and propose what they return."""
-        given = hold.learn(self, metric, epoch)
-        books, held = Books(self), groups.values(self.optimizer, hold.tracks)
-        with recorded(self) as results:
-            self._torch_step(args, kwargs, frames=2)
+    @contextmanager
+    def _together(self, hold: Hold) -> Iterator[None]:
+        """Within, torch's books and the place on the run move together: if either fails, neither has moved."""
+        books, held, mark = Books(self), groups.values(self.optimizer, hold.tracks), hold.mark()
         try:
-            hold.take(replace(given, factors=tuple(float(result) for result in results)))
+            yield
         except BaseException:
             books.put_back()
             groups.write(self.optimizer, held)
+            hold.return_to(mark)
             raise
 
     def _fail_as_torch(self, unreachable: Exception, args: Any, kwargs: Any) -> None:
@@ -136,6 +134,11 @@ class Kept:
         state = dict(state_dict)
         entry = state.pop(ENTRY, None)
         hold = hold_of(self)
+        if entry is None and not hold.silent and hold.position.opened:
+            raise BadCheckpoint(
+                f"the state dict has no {ENTRY!r} entry, so a run would begin with it, and this scheduler is on a "
+                "run already; load the state into a new one, before its first step"
+            )
         if entry is None and not hold.silent and hold.definition_is_given:
             raise BadCheckpoint(
                 f"the state dict has no {ENTRY!r} entry: it was not saved by lrkeeper's {type(self).__name__}; "

@@ -36,6 +36,7 @@ class Position:
         self.options = options
         self.ticket: Ticket | None = None
         self._opened = False
+        self._frontier = 0  # the highest that the run is known to have
         self._reserved = ""
         self._runs: Runs | None = None
 
@@ -65,9 +66,9 @@ class Position:
 
     @property
     def is_next_committed(self) -> bool:
-        """Whether the next step was committed when the run was taken: it is gone through again."""
+        """Whether the next step is known to be committed: it is gone through again, or a rank is ahead."""
         ticket = self.ticket
-        return ticket is not None and ticket.step + 1 < ticket.place.frontier
+        return ticket is not None and ticket.step + 1 < max(ticket.place.frontier, self._frontier)
 
     def definition(self, schedule: Schedule | str) -> Schedule:
         """Return a definition, of a stored schedule by its name. Raises NotConfigured, ScheduleNotFound."""
@@ -113,6 +114,7 @@ class Position:
         assert ticket is not None
         step = ticket.step + 1
         window = self._window(ticket, step, given)
+        self._frontier = max(self._frontier, window.frontier)
         if window.table is None:
             failure = window.failure
             assert failure is not None
@@ -182,7 +184,7 @@ class Position:
         """Stand where `read` said. Another run is taken at the next step."""
         before = self.ticket if self._opened else None
         if before is None or ticket is None or before.place.run_uid != ticket.place.run_uid:
-            self._opened = False
+            self._opened, self._frontier = False, 0
             self._drop_empty(before)
         self.ticket = ticket
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain
+from math import isnan
 from typing import NamedTuple
 
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import EVALUATOR_VERSION, Cursor, Failure, extend
 from lrkeeper.schedules.given import NOTHING, Given
+from lrkeeper.schedules.numbers import Row
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.records import Block, Branch, Edit, Run
 
@@ -74,6 +77,23 @@ def head_of(run: Run, branch: Branch, edits: list[Edit], world_size: int = 1) ->
     )
 
 
+def _numbers(
+    schedule: Schedule, base: Row, cursor: Cursor, count: int, given: Given
+) -> tuple[Cursor, list[Row], Failure | None]:
+    """Extend as far as there are numbers: a nan would be committed for good, and no optimizer is given one."""
+    after, rows, failure = extend(schedule, base, cursor, count, given)
+    for place, row in enumerate(rows):
+        if any(map(isnan, chain.from_iterable(row.values()))):
+            after, rows, _ = extend(schedule, base, cursor, place, given)
+            name = type(schedule).__name__
+            return (
+                after,
+                rows,
+                Failure(after.step + 1, "ValueError", f"{name}: the values are no numbers (nan)"),
+            )
+    return after, rows, failure
+
+
 def advanced(
     head: Head, target: int, now: int, given: Given = NOTHING
 ) -> tuple[Head, tuple[Block, ...], Failure | None]:
@@ -93,7 +113,7 @@ def advanced(
             schedule, revision, text = edit.schedule, edit.revision, edit.cursor
             cursor = Cursor.from_json(text, base)
         end = min(target, pending[0].effective_step) if pending else target
-        cursor, rows, failure = extend(schedule, base, cursor, end - frontier, given)
+        cursor, rows, failure = _numbers(schedule, base, cursor, end - frontier, given)
         if rows:
             table = Table.from_rows(frontier, rows)
             learned = given.to_json() if given else None

@@ -137,7 +137,13 @@ def _given(message: run_pb2.Given, path: str) -> Given:
         raise InvalidArgument(
             f"{path}.epoch is {message.epoch}; it must be a finite number", field=f"{path}.epoch"
         )
+    if any(map(math.isnan, message.factors)):
+        raise InvalidArgument(f"{path}.factors has a nan; all must be numbers", field=f"{path}.factors")
     for i, seen in enumerate(message.seen):
+        if any(map(math.isnan, seen.values)):
+            raise InvalidArgument(
+                f"{path}.seen[{i}].values has a nan; all must be numbers", field=f"{path}.seen[{i}].values"
+            )
         names.check_name(f"{path}.seen[{i}].track", seen.track)
     return Given.from_message(message)
 
