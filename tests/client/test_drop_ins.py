@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import math
 import pickle
 import weakref
 from collections.abc import Callable
@@ -177,7 +178,7 @@ def failing_once(at: int) -> Callable[[float], float]:
     def factor(epoch: float) -> float:
         if next(calls) == at:
             raise RuntimeError("the data loader is away")
-        return 2.0 ** -min(epoch, 8)
+        return math.ldexp(1.0, -int(min(epoch, 8)))
 
     return factor
 
