@@ -106,13 +106,22 @@ def from_dict(value: Any, *, path: str = "schedule") -> Schedule:
     return decode(json_format.ParseDict(value, schedule_pb2.Schedule()), path=path)
 
 
-def _listed(value: Any) -> Any:
-    """Return a written definition with its numbers for all param groups as lists of one."""
+def _listed(value: Any, done: dict[int, Any] | None = None) -> Any:
+    """Return a written definition with its numbers for all param groups as lists of one.
+
+    A YAML file can hold one object in many places, and in itself: each is done once.
+    """
+    done = {} if done is None else done
+    if not isinstance(value, list | dict) or id(value) in done:
+        return done.get(id(value), value)
     if isinstance(value, list):
-        return [_listed(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    found = {key: _listed(content) for key, content in value.items()}
+        items: list[Any] = []
+        done[id(value)] = items
+        items += [_listed(item, done) for item in value]
+        return items
+    found: dict[Any, Any] = {}
+    done[id(value)] = found
+    found |= {key: _listed(content, done) for key, content in value.items()}
     for kind, content in found.items():
         if kind in KINDS and isinstance(content, dict):
             for field in fields(KINDS[kind]):  # type: ignore[arg-type]  # every schedule is a dataclass
