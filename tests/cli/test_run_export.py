@@ -13,7 +13,7 @@ import torch
 from lrkeeper import Client, lr_scheduler
 from lrkeeper import schedules as S
 from tests.cli.conftest import Cli
-from tests.cli.jobs import trained
+from tests.cli.jobs import start, trained
 from tests.client.classes import CLASSES, OPTIMIZERS, TORCH, bits, run
 
 EXPORTED = [
@@ -79,3 +79,14 @@ def test_an_edited_run_is_no_single_scheduler(cli: Cli, client: Client, name: st
     client.edit_run(name, S.StepLR(3), expected_revision=1, reason="to see")
     refused = cli("run", "export", name, "--as", "torch")
     assert (refused.exit_code, "was edited" in refused.stderr) == (1, True)
+
+
+def test_a_branch_that_the_run_has_left_is_no_place_to_go_on_from(
+    cli: Cli, client: Client, name: str
+) -> None:
+    trained(client, name, S.StepLR(2), to=5)
+    client.finish_run(name)
+    start(client, name, S.StepLR(3), on_existing="new_branch")
+    refused = cli("run", "export", name, "--as", "torch", "--branch", "1")
+    assert (refused.exit_code, "branch 1 is not the one" in refused.stderr) == (1, True)
+    assert len(cli.out("run", "export", name, "--branch", "1").splitlines()) == 7

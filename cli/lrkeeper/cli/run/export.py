@@ -67,6 +67,11 @@ def _write_csv(client: Client, run: Run, branch: int) -> None:
 def _as_torch(client: Client, run: Run, branch: int) -> str:
     from lrkeeper.torch.written import NoTorchScheduler, call_text, replayed
 
+    if branch != run.branch:
+        raise NoTorchScheduler(
+            f"branch {branch} is not the one that run {run.name!r} is on, {run.branch}; "
+            "--as csv and --as json write it"
+        )
     if ruling(run.edits, branch):
         raise NoTorchScheduler(f"run {run.name!r} was edited; its curve is no single scheduler's")
     if run.origin_step:
