@@ -53,7 +53,6 @@ class Books:
     """What torch has written of a scheduler, its members and its groups, to be put back."""
 
     def __init__(self, scheduler: Any) -> None:
-        self._scheduler = scheduler
         self._books = [(each, vars(each).copy()) for each in _all(scheduler)]
 
     def put_back(self) -> None:

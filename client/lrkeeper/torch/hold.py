@@ -101,7 +101,7 @@ class Hold:
         self.calls = calls
         self._tracks = self._tracks_of(scheduler)
         self._groups = self._read(scheduler)
-        self._first = self._written = groups.values(scheduler.optimizer, self._tracks)
+        self.begins_with(scheduler)
 
     def begins_with(self, scheduler: Any) -> None:
         """Note the row that was written into the groups for step 0."""
@@ -143,9 +143,7 @@ class Hold:
         self._open(scheduler)
         self._stop_listening()
 
-    def learn(
-        self, scheduler: Any, metric: float | None, epoch: float | None, factors: tuple[float, ...] = ()
-    ) -> Given:
+    def learn(self, scheduler: Any, metric: float | None, epoch: float | None) -> Given:
         """Return what the next step is given: these, and what other code has written into the groups."""
         seen = None
         if not self._adopts:
@@ -155,9 +153,9 @@ class Hold:
                 self._too_late = True
             else:
                 seen = changed
-        if seen is None and metric is None and epoch is None and not factors:
+        if seen is None and metric is None and epoch is None:
             return NOTHING
-        return Given(metric=metric, epoch=epoch, factors=factors, seen=seen)
+        return Given(metric=metric, epoch=epoch, seen=seen)
 
     def take(self, given: Given) -> None:
         """Move to the next step: nothing has moved if this raises."""

@@ -12,6 +12,7 @@ from torch.optim.swa_utils import SWALR
 from lrkeeper.schedules.numbers import F32, Real, Row
 from lrkeeper.schedules.schedule import Memory
 from lrkeeper.schedules.torch_schedule import with_base
+from lrkeeper.torch import groups
 
 _READ_NO_BASE = (
     torch_schedulers.CyclicLR,
@@ -45,14 +46,15 @@ def memory_of(scheduler: Any) -> Memory:
 
 def row_of(optimizer: torch.optim.Optimizer, tracks: Iterable[str] = ("lr",)) -> Row:
     """Return what the param groups hold. Raises TypeError for a tensor that is no float32 or float64."""
-    return {track: tuple(_held(group, track) for group in optimizer.param_groups) for track in tracks}
+    lrs = tuple(number_of(group["lr"]) for group in optimizer.param_groups)
+    return {**groups.values(optimizer, tracks), "lr": lrs}
 
 
 def base_of(optimizer: torch.optim.Optimizer, tracks: Iterable[str] = ("lr",)) -> Row:
     """Return the base row: each group's `initial_lr`, in the kind of number that its lr is."""
     row = row_of(optimizer, tracks)
-    groups = zip(optimizer.param_groups, row["lr"], strict=True)
-    return {**row, "lr": tuple(type(lr)(float(group.get("initial_lr", lr))) for group, lr in groups)}
+    pairs = zip(optimizer.param_groups, row["lr"], strict=True)
+    return {**row, "lr": tuple(type(lr)(float(group.get("initial_lr", lr))) for group, lr in pairs)}
 
 
 def number_of(value: Any) -> Real:
@@ -62,9 +64,3 @@ def number_of(value: Any) -> Real:
             raise TypeError(f"an lr is a tensor of {value.dtype}; it must be float32 or float64")
         return F32(value.item())
     return float(value)
-
-
-def _held(group: dict[str, Any], track: str) -> Real:
-    if track == "lr":
-        return number_of(group["lr"])
-    return float(group["betas"][0] if "betas" in group else group["momentum"])

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 from lrkeeper.schedules import Schedule, codec
+from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.numbers import NUMBERS, Real, Row
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.limits import rows_of_answer
@@ -174,6 +175,11 @@ class Block(NamedTuple):
     cursor: str
     evaluator_version: str
     given: str | None = None
+
+    @property
+    def learned(self) -> Given:
+        """What the one row learned."""
+        return NOTHING if self.given is None else Given.from_json(self.given)
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from lrkeeper.server.runs.limits import (
     MAX_WORLD_SIZE,
 )
 from lrkeeper.server.runs.records import ParamGroup
-from lrkeeper.server.usecases.acquire_run import Carried
 from lrkeeper.server.usecases.next_lr import Steps
+from lrkeeper.server.usecases.origins import Carried
 from lrkeeper.v1 import run_pb2, run_service_pb2, schedule_pb2
 
 _NUMBERS: dict[int, str] = {

@@ -8,7 +8,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from lrkeeper.schedules import codec
 from lrkeeper.schedules.cursor import Failure
-from lrkeeper.schedules.given import Given
 from lrkeeper.server.runs.records import Block, Edit, Incarnation, ParamGroup, ScheduleRevision
 from lrkeeper.server.usecases.runs import RunView
 from lrkeeper.v1 import run_pb2, schedule_pb2, schedule_service_pb2
@@ -84,7 +83,7 @@ def block(found: Block) -> run_pb2.Block:
         evaluator_version=found.evaluator_version,
     )
     if found.given is not None:
-        message.given.CopyFrom(Given.from_json(found.given).to_message())
+        message.given.CopyFrom(found.learned.to_message())
     return message
 
 

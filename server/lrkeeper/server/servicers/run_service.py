@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from lrkeeper.errors import InvalidArgument
 from lrkeeper.schedules import codec
-from lrkeeper.schedules.given import Given
 from lrkeeper.server.runs import names
 from lrkeeper.server.servicers import decode, encode
 from lrkeeper.server.servicers.pages import Pages
@@ -37,7 +36,7 @@ class RunServicer:
                 cursor_step=block.table.first_step - 1,
             )
             if block.given is not None:
-                response.given.CopyFrom(Given.from_json(block.given).to_message())
+                response.given.CopyFrom(block.learned.to_message())
         if answer.schedule is not None:
             response.schedule.CopyFrom(codec.encode(answer.schedule))
         if answer.failure is not None:

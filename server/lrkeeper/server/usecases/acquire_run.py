@@ -2,48 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 from lrkeeper.errors import (
-    InvalidArgument,
     RunExists,
     RunNotFound,
-    ScheduleFails,
     ScheduleNotFound,
 )
 from lrkeeper.schedules import Schedule, codec
-from lrkeeper.schedules.cursor import EVALUATOR_VERSION, FAILURES, Cursor, begin, extend
+from lrkeeper.schedules.cursor import EVALUATOR_VERSION
 from lrkeeper.schedules.given import NOTHING, Given
-from lrkeeper.schedules.numbers import cast_row
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.acquire import Checkpoint, Known, Start, decide
 from lrkeeper.server.runs.head import in_force
-from lrkeeper.server.runs.limits import MAX_AHEAD
 from lrkeeper.server.runs.records import (
     Branch,
     Edit,
     Incarnation,
-    Origin,
     Run,
-    base_row,
-    current_row,
 )
 from lrkeeper.server.storage.contract import Transaction
 from lrkeeper.server.storage.ids import new_uid
 from lrkeeper.server.usecases.keeper import Keeper
-
-
-@dataclass(frozen=True)
-class Carried:
-    """What a checkpoint carries of its run, to go on without the run's past."""
-
-    schedule: Schedule
-    cursor: str
-    cursor_step: int
-    values: Table
-    given: Given = NOTHING
-    """What the step after the cursor's was given; the values are that step's then."""
+from lrkeeper.server.usecases.origins import Carried, carried_edit, carried_origin, fresh_origin
 
 
 @dataclass(frozen=True)
@@ -137,7 +118,7 @@ def _find(tx: Transaction, start: Start, carried: Carried | None) -> Run | None:
 
 
 def _create(tx: Transaction, start: Start, carried: Carried | None, now: int) -> Acquired:
-    origin = _fresh_origin(start) if carried is None else _carried_origin(start, carried)
+    origin = fresh_origin(start) if carried is None else carried_origin(start, carried)
     run = Run(
         uid=new_uid(),
         name=start.run,
@@ -163,7 +144,7 @@ def _create(tx: Transaction, start: Start, carried: Carried | None, now: int) ->
         if definition != origin.definition:
             # The job's own definition stays what the run began with, so that the next resume is no
             # surprise; what was in force at the checkpoint comes as the edit it once was.
-            edit = _carried_edit(run, origin, definition, now)
+            edit = carried_edit(run, origin, definition, now)
             tx.insert_edit(edit)
             tx.update_run(run.uid, revision=edit.revision)
             run = replace(run, revision=edit.revision)
@@ -187,7 +168,7 @@ def _take(tx: Transaction, start: Start, carried: Carried | None, run: Run, now:
         return _acquired(tx, run, branch, grant.resume_step, created=False)
     run = replace(run, fence=run.fence + 1, state="active", finished_at=None, heard_at=now, heard_every=0)
     if grant.new_branch:
-        origin = _fresh_origin(start) if carried is None else _carried_origin(start, carried)
+        origin = fresh_origin(start) if carried is None else carried_origin(start, carried)
         run = replace(
             run,
             branch=run.branch + 1,
@@ -229,102 +210,6 @@ def _incarnation(start: Start, run: Run, resume_step: int, now: int) -> Incarnat
     )
 
 
-def _fresh_origin(start: Start) -> Origin:
-    schedule = codec.from_json(start.definition)
-    try:
-        cursor = begin(schedule, base_row(start.groups), current_row(start.groups))
-    except tuple(FAILURES.values()) as error:
-        raise ScheduleFails(f"{schedule} cannot start: {error}") from error
-    return Origin(
-        definition=start.definition,
-        schedule_uid=start.schedule_uid,
-        schedule_revision=start.schedule_revision,
-        step=0,
-        values=Table.from_rows(0, [cursor.row]),
-        cursor=cursor.to_json(),
-    )
-
-
-# What a step may need from outside, for a trial of a cursor.
-_ANYTHING = Given(metric=0.0, factors=(1.0,) * 10_000)
-
-
-def _carried_origin(start: Start, carried: Carried) -> Origin:
-    step = carried.values.first_step
-    base = base_row(start.groups)
-    try:
-        cursor = Cursor.from_json(carried.cursor, base)
-        _, _, failure = extend(carried.schedule, base, cursor, 1, _ANYTHING)
-        if failure is not None and (
-            failure.type in ("TypeError", "IndexError")
-            or any(word in failure.message for word in ("unpack", "zip()"))
-        ):
-            raise ValueError(failure.message)
-    except Exception as error:  # a cursor is opaque to who carries it: whatever it breaks, it is no cursor
-        raise InvalidArgument(
-            "origin.cursor is not one of this schedule and these param groups", field="origin.cursor"
-        ) from error
-    behind = step - cursor.step
-    if cursor.step != carried.cursor_step or not 0 <= behind <= MAX_AHEAD:
-        raise InvalidArgument(
-            f"origin.cursor_step is {carried.cursor_step}; it must be the cursor's step, {cursor.step}, "
-            f"and not above the values', {step}",
-            field="origin.cursor_step",
-        )
-    values = carried.values
-    if set(values.tracks) != set(base):
-        raise InvalidArgument(
-            f"origin.values has the tracks {list(values.tracks)}; the groups have {list(base)}",
-            field="origin.values",
-        )
-    if values.groups != len(start.groups):
-        raise InvalidArgument(
-            f"origin.values has {values.groups} param groups; the request has {len(start.groups)}",
-            field="origin.values",
-        )
-    if any(math.isnan(value) for track in values.row(step).values() for value in track):
-        raise InvalidArgument("origin.values must be numbers, not nan", field="origin.values")
-    if carried.given and behind != 1:
-        raise InvalidArgument(
-            f"origin.given is what one step was given, and origin.cursor_step is {cursor.step}; it must be "
-            f"{step - 1}",
-            field="origin.given",
-        )
-    cursor, _, failure = extend(carried.schedule, base, cursor, behind, carried.given)
-    if failure is not None:
-        raise ScheduleFails(f"{carried.schedule} fails at step {failure.step}: {failure.message}")
-    cast = cast_row(values.row(step), base)
-    cursor = Cursor(step, cursor.memory, cast)
-    return Origin(
-        definition=start.definition,
-        schedule_uid=start.schedule_uid,
-        schedule_revision=start.schedule_revision,
-        step=step,
-        values=Table.from_rows(step, [cast]),
-        cursor=cursor.to_json(),
-    )
-
-
-def _carried_edit(run: Run, origin: Origin, definition: str, now: int) -> Edit:
-    return Edit(
-        run_uid=run.uid,
-        revision=run.revision + 1,
-        branch=run.branch,
-        request_id=new_uid(),
-        digest="",
-        operation="replace",
-        definition=definition,
-        schedule_uid=None,
-        schedule_revision=None,
-        effective_step=origin.step,
-        clamped=False,
-        cursor=origin.cursor,
-        author="lrkeeper",
-        reason="carried over from the checkpoint",
-        created_at=now,
-    )
-
-
 def _acquired(tx: Transaction, run: Run, branch: Branch, step: int, *, created: bool) -> Acquired:
     edits = tx.edits(run.uid, run.branch)
     schedule, revision = branch.schedule, branch.revision
@@ -337,7 +222,7 @@ def _acquired(tx: Transaction, run: Run, branch: Branch, step: int, *, created: 
         (block,) = tx.blocks(run.uid, run.branch, step, 1)
         values = block.table.cut(step, step + 1)
         cursor, cursor_step = block.cursor, block.table.first_step - 1
-        given = NOTHING if block.given is None else Given.from_json(block.given)
+        given = block.learned
     return Acquired(
         run=run,
         branch=run.branch,
@@ -354,4 +239,4 @@ def _acquired(tx: Transaction, run: Run, branch: Branch, step: int, *, created: 
     )
 
 
-__all__ = ["Acquired", "Carried", "Checkpoint", "Start", "acquire_run"]
+__all__ = ["Acquired", "Checkpoint", "Start", "acquire_run"]

@@ -107,7 +107,7 @@ async def explain(keeper: Keeper, name: str, step: int, branch: int | None) -> E
             (block,) = blocks
             values = block.table.cut(step, step + 1)
             version, fence = block.evaluator_version, block.fence
-            given = NOTHING if block.given is None else Given.from_json(block.given)
+            given = block.learned
         # An edit made later cannot act at a committed step, so those below the step are those in force.
         ruling = in_force([edit for edit in tx.edits(run.uid, found.branch) if edit.effective_step <= step])
         names = _names(tx, ruling, found)
