@@ -29,7 +29,9 @@ class LocalRuns:
             )
         base = _row(start.groups, "initial")
         schedule = start.schedule
-        if start.origin is None:
+        if start.adds_groups:
+            cursor = _with_more_groups(start)
+        elif start.origin is None:
             if start.checkpoint is not None:
                 raise BadCheckpoint("the state dict does not carry enough to go on without a server")
             cursor = begin(schedule, base, _row(start.groups, "current"))
@@ -99,6 +101,20 @@ class LocalRuns:
             schedule=None,
             given=given,
         )
+
+
+def _with_more_groups(start: views.Start) -> Cursor:
+    """Return the origin's evaluation at its step, with the groups that were added there."""
+    origin, checkpoint = start.origin, start.checkpoint
+    assert origin is not None
+    assert checkpoint is not None
+    step, so_far = checkpoint.step, origin.values.row(checkpoint.step)
+    before, added = start.groups[: origin.values.groups], start.groups[origin.values.groups :]
+    base = _row(before, "initial")
+    cursor = Cursor.from_json(origin.cursor, base)
+    cursor, _, _ = extend(origin.schedule, base, cursor, step - cursor.step, origin.given)
+    row = {track: (*so_far[track], *values) for track, values in _row(added, "current").items()}
+    return Cursor(step, cursor.memory, cast_row(row, _row(start.groups, "initial")))
 
 
 def _row(groups: tuple[views.Group, ...], which: str) -> Row:

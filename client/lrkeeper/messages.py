@@ -45,6 +45,7 @@ def acquire_request(start: views.Start) -> run_service_pb2.AcquireRunRequest:
         labels=start.labels,
         holder_labels=start.holder_labels,
         on_existing=_ON_EXISTING[start.on_existing],
+        adds_groups=start.adds_groups,
     )
     if isinstance(start.schedule, str):
         request.schedule_name = start.schedule
@@ -206,6 +207,8 @@ def run(message: run_pb2.Run) -> views.Run:
         heard=time(message.heard_time),
         finished=time(message.finish_time) if message.HasField("finish_time") else None,
         edits=tuple(edit(e) for e in message.edits),
+        lineage=tuple(views.Lineage(each.branch, each.origin_step) for each in message.lineage)
+        or (views.Lineage(message.branch, message.origin_step),),
     )
 
 

@@ -67,6 +67,8 @@ class Start:
     on_existing: OnExisting = "resume"
     checkpoint: Checkpoint | None = None
     origin: Origin | None = None
+    adds_groups: bool = False
+    """Whether the start holds the run and has added param groups at the checkpoint's step."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,14 @@ class Holder:
 
 
 @dataclass(frozen=True)
+class Lineage:
+    """A branch in a run's past, or its present one, and the step at which it begins."""
+
+    branch: int
+    origin_step: int
+
+
+@dataclass(frozen=True)
 class Run:
     """One training job's timeline."""
 
@@ -158,6 +168,8 @@ class Run:
     heard: datetime
     finished: datetime | None
     edits: tuple[Edit, ...]
+    lineage: tuple[Lineage, ...]
+    """The branches whose steps the timeline has, in order of steps; the last is `branch`."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from lrkeeper import Client, views
 from lrkeeper import schedules as S
 from tests.cli.conftest import Cli
 from tests.cli.jobs import start, train, trained
+from tests.protocol.jobs import a_group
 
 HALVES = S.StepLR(10, gamma=0.5)
 
@@ -140,3 +141,32 @@ def test_explain_as_json(cli: Cli, client: Client, name: str) -> None:
     assert (found["run"], found["step"], found["values"]) == (name, 10, {"lr": [0.05]})
     assert (found["revision"], found["fence"], found["edits"]) == (1, 1, [])
     assert found["schedule"] == {"step_lr": {"step_size": 10, "gamma": 0.5}}
+
+
+def test_a_run_whose_job_added_param_groups_is_one_timeline(cli: Cli, client: Client, name: str) -> None:
+    place = trained(client, name, S.ExponentialLR(0.5), to=2)
+    more = views.Start(
+        name,
+        place.incarnation,
+        (a_group(0.1), a_group(0.8)),
+        S.ExponentialLR(0.5),
+        checkpoint=views.Checkpoint(place.run_uid, place.branch, 2),
+        adds_groups=True,
+    )
+    train(client, client.acquire_run(more), to=4)
+    lines = cli.out("run", "export", name).splitlines()
+    assert lines == [
+        "step,lr[0],lr[1]",
+        "0,0.1,",
+        "1,0.05,",
+        "2,0.025,0.8",
+        "3,0.0125,0.4",
+        "4,0.00625,0.2",
+    ]
+    shown = cli.out("run", "history", name)
+    assert [line.split()[0] for line in shown.splitlines() if line[:1].isdigit()] == list("01234")
+    assert "2, from step 2" in cli.out("run", "show", name)
+    explained = json.loads(cli.out("run", "explain", name, "1", "--json"))
+    assert (explained["branch"], explained["values"]) == (1, {"lr": [0.05]})
+    refused = cli("run", "export", name, "--as", "torch")
+    assert (refused.exit_code, "param groups were added" in refused.stderr) == (1, True)

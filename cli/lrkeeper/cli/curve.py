@@ -103,10 +103,16 @@ def _is_drawable(value: float) -> bool:
 
 
 def _curves(spans: Sequence[Span], track: str) -> dict[tuple[float, ...], list[int]]:
-    """Return each different curve's values, one a span, and the param groups that have it."""
+    """Return each different curve's values, one a span, and the param groups that have it.
+
+    A group that was added later has nan before.
+    """
     curves: dict[tuple[float, ...], list[int]] = {}
-    for group in range(len(spans[0].values[track])):
-        curves.setdefault(tuple(span.values[track][group] for span in spans), []).append(group)
+    for group in range(max(len(span.values[track]) for span in spans)):
+        values = tuple(
+            span.values[track][group] if group < len(span.values[track]) else math.nan for span in spans
+        )
+        curves.setdefault(values, []).append(group)
     return curves
 
 

@@ -41,9 +41,12 @@ def tracks(optimizer: torch.optim.Optimizer) -> tuple[str, ...]:
     return ("lr", "momentum") if found else ("lr",)
 
 
-def values(optimizer: torch.optim.Optimizer, tracks: Iterable[str] = ("lr",)) -> Held:
-    """Return what the groups hold."""
-    return {track: tuple(_value(group, track) for group in optimizer.param_groups) for track in tracks}
+def values(
+    optimizer: torch.optim.Optimizer, tracks: Iterable[str] = ("lr",), first: int | None = None
+) -> Held:
+    """Return what the groups hold; `first`: only so many of them, from the first on."""
+    found = optimizer.param_groups[:first]
+    return {track: tuple(_value(group, track) for group in found) for track in tracks}
 
 
 def same_bits(one: Held, other: Held) -> bool:
@@ -62,7 +65,7 @@ def write(optimizer: torch.optim.Optimizer, row: Held) -> list[Any]:
     """Make the groups hold the row; return copies of the lrs they then hold.
 
     A tensor stays that tensor, written in place. Where the bits are the same nothing is touched, so an
-    object that torch put there stays.
+    object that torch put there stays. Groups beyond the row's are left alone: they have been added since.
     """
     for group, momentum in zip(optimizer.param_groups, row.get("momentum", ()), strict=False):
         if _PACK(_value(group, "momentum")) != _PACK(momentum):
@@ -71,7 +74,7 @@ def write(optimizer: torch.optim.Optimizer, row: Held) -> list[Any]:
             else:
                 group["momentum"] = momentum
     held = []
-    for group, value in zip(optimizer.param_groups, row["lr"], strict=True):
+    for group, value in zip(optimizer.param_groups, row["lr"], strict=False):
         lr = group["lr"]
         if isinstance(lr, torch.Tensor):
             if _PACK(lr.item()) != _PACK(value):

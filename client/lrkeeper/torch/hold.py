@@ -118,7 +118,6 @@ class Hold:
 
         A change that other code has made since the scheduler was built is left to `take`.
         """
-        self._check_groups(scheduler)
         moved_in = self._first is None
         self._open(scheduler)
         self._awake = True
@@ -130,18 +129,31 @@ class Hold:
         return last_lr if moved_in and self._written == self._first else held
 
     def definable(self, scheduler: Any) -> bool:
-        """Whether there is a definition: torch takes arguments that make none, and fails at the first step."""
+        """Whether there is a definition: torch takes arguments, and groups, that make none, and fails at a step."""
         try:
             self._definition(scheduler)
-        except TypeError:
+        except (TypeError, KeyError):
             return False
         return True
 
     def open(self, scheduler: Any) -> None:
         """Open the run, if it is not: before torch's books go on."""
-        self._check_groups(scheduler)
         self._open(scheduler)
         self._stop_listening()
+
+    def groups_added(self, scheduler: Any) -> bool:
+        """Whether the optimizer has param groups that the run does not have yet."""
+        return len(scheduler.optimizer.param_groups) > self._kept
+
+    def grow(self, scheduler: Any) -> None:
+        """Go on with the groups that were added: they are scheduled from the next step on."""
+        ticket = self.position.ticket
+        assert ticket is not None
+        added = groups.read(scheduler.optimizer, self._tracks)[self._kept :]
+        if self._written is not None:
+            held = groups.values(scheduler.optimizer, self._tracks)
+            self._written = {t: (*own, *held[t][len(own) :]) for t, own in self._written.items()}
+        self.position.grow(self._definition(scheduler), (*ticket.groups, *added))
 
     def learn(self, scheduler: Any, metric: float | None, epoch: float | None) -> Given:
         """Return what the next step is given: these, and what other code has written into the groups."""
@@ -174,12 +186,12 @@ class Hold:
 
     def settle(self, scheduler: Any) -> list[Any]:
         """Write the row of this place into the optimizer; return copies of the lrs the groups then hold."""
-        row = self.position.row or self._first or groups.values(scheduler.optimizer, self._tracks)
+        row = self.position.row or self._first or self._held(scheduler)
         if self._too_late:
             self._too_late = False
             self._warn_too_late(scheduler, row)
         held = groups.write(scheduler.optimizer, row)
-        self._written = groups.values(scheduler.optimizer, self._tracks)
+        self._written = self._held(scheduler)
         return held
 
     def read(self, scheduler: Any, state: Mapping[str, Any]) -> Ticket | None:
@@ -230,8 +242,11 @@ class Hold:
 
     def _open(self, scheduler: Any) -> None:
         if self.position.opened:
+            self._check_groups(scheduler)
             self.position.check_held()
             return
+        if self._first is not None:
+            self._check_groups(scheduler)
         definition = self._definition(scheduler)
         if self.opened:
             self.position.open(definition, self._groups, None)
@@ -276,21 +291,31 @@ class Hold:
             self._hook.remove()
             self._hook = None
 
-    def _check_groups(self, scheduler: Any) -> None:
+    @property
+    def _kept(self) -> int:
+        """How many param groups the run has."""
         ticket = self.position.ticket
-        present, kept = len(scheduler.optimizer.param_groups), len(ticket.groups if ticket else self._groups)
-        if present != kept:
+        return len(ticket.groups if ticket else self._groups)
+
+    def _held(self, scheduler: Any) -> groups.Held:
+        """Return what the run's groups hold; those added since are not among them."""
+        return groups.values(scheduler.optimizer, self._tracks, first=self._kept)
+
+    def _check_groups(self, scheduler: Any) -> None:
+        present, kept = len(scheduler.optimizer.param_groups), self._kept
+        if present < kept:
+            ticket = self.position.ticket
             run = f"run {ticket.place.run!r}" if ticket else "the run"
             raise errors.GroupsDiffer(
-                f"the optimizer has {present} param groups; {run} has {kept}: "
-                "groups that are added or taken away in training are not kept yet"
+                f"the optimizer has {present} param groups; {run} has {kept}: groups cannot be taken away in "
+                "training; start anew with another run name"
             )
 
     def _changed(self, scheduler: Any) -> groups.Held | None:
         """Return what the groups hold, if another hand has written them since this one did."""
         if self._written is None:
             return None
-        now = groups.values(scheduler.optimizer, self._tracks)
+        now = self._held(scheduler)
         return None if groups.same_bits(now, self._written) else now
 
     def _overwrite(self, scheduler: Any) -> None:
@@ -314,7 +339,7 @@ class Hold:
         """Warn where torch's own value, which follows from a change of other code, is not the run's."""
         ticket = self.position.ticket
         assert ticket is not None
-        if not groups.same_bits(groups.values(scheduler.optimizer, self._tracks), row):
+        if not groups.same_bits(self._held(scheduler), row):
             warnings.warn(
                 f"other code has changed the param groups before step {ticket.step} of run "
                 f"{ticket.place.run!r}, which has its values already; they overwrite the change",

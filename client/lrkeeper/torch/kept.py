@@ -54,8 +54,12 @@ class Kept:
                 hold.built(self, calls=bool(callers(self)))
             return
         metric, epoch = self._told(args, kwargs)
+        if hold.groups_added(self):
+            self._try_torch(args, kwargs)
         hold.open(self)
         with self._together(hold):
+            if hold.groups_added(self):
+                hold.grow(self)
             given = hold.learn(self, metric, epoch)
             if hold.calls:
                 with recorded(self) as results:
@@ -84,14 +88,19 @@ class Kept:
 
     def _fail_as_torch(self, unreachable: Exception, args: Any, kwargs: Any) -> None:
         """Raise torch's own exception where the schedule cannot go on, with a note of the run; nothing moves."""
+        try:
+            self._try_torch(args, kwargs)
+        except type(unreachable) as torchs:
+            torchs.add_note(str(unreachable))
+            raise torchs from None
+
+    def _try_torch(self, args: Any, kwargs: Any) -> None:
+        """Raise what torch's step would raise; nothing moves."""
         books, held = Books(self), groups.values(self.optimizer, hold_of(self).tracks)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 super().step(*args, **kwargs)  # type: ignore[misc]
-        except type(unreachable) as torchs:
-            torchs.add_note(str(unreachable))
-            raise torchs from None
         finally:
             books.put_back()
             groups.write(self.optimizer, held)

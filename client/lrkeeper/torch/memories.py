@@ -41,7 +41,8 @@ def memory_of(scheduler: Any) -> Memory:
     if isinstance(scheduler, (*_READ_NO_BASE, torch_schedulers.ReduceLROnPlateau)):
         return memory
     own = {"lr": tuple(number_of(lr) for lr in scheduler.base_lrs)}
-    return with_base(memory, own, base_of(scheduler.optimizer))
+    base = base_of(scheduler.optimizer)["lr"][: len(own["lr"])]  # groups may have been added since
+    return with_base(memory, own, {"lr": base})
 
 
 def row_of(optimizer: torch.optim.Optimizer, tracks: Iterable[str] = ("lr",)) -> Row:

@@ -104,6 +104,18 @@ class Position:
         self.ticket = _at_start(place, start.groups)
         _say_where(place, resumed=start.checkpoint is not None)
 
+    def grow(self, schedule: Schedule | str, groups: tuple[views.Group, ...]) -> None:
+        """Go on from this step with these param groups: those so far, and more.
+
+        Raises what AcquireRun does.
+        """
+        start = replace(self._start(schedule, groups, None), groups=groups, adds_groups=True)
+        if isinstance(self._connected(), Client):
+            start = replace(start, origin=None)
+        place = self._connected().acquire_run(start, patience=self.options.max_stall)
+        self._frontier = place.frontier
+        self.ticket = _at_start(place, groups)
+
     def next(self, given: Given = NOTHING) -> Ticket:
         """Return the ticket of the next step, which is given this; the position stays.
 

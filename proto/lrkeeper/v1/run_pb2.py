@@ -27,7 +27,7 @@ from lrkeeper.v1 import schedule_pb2 as lrkeeper_dot_v1_dot_schedule__pb2
 from lrkeeper.v1 import values_pb2 as lrkeeper_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15lrkeeper/v1/run.proto\x12\x0blrkeeper.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1alrkeeper/v1/schedule.proto\x1a\x18lrkeeper/v1/values.proto\"\x8b\x05\n\x03Run\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12$\n\x05state\x18\x03 \x01(\x0e\x32\x15.lrkeeper.v1.RunState\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12,\n\x06labels\x18\x05 \x03(\x0b\x32\x1c.lrkeeper.v1.Run.LabelsEntry\x12\'\n\x06groups\x18\x06 \x03(\x0b\x32\x17.lrkeeper.v1.ParamGroup\x12\x13\n\x0borigin_step\x18\x07 \x01(\x03\x12\x0e\n\x06\x62ranch\x18\x08 \x01(\x03\x12\x10\n\x08\x66rontier\x18\t \x01(\x03\x12\x10\n\x08revision\x18\n \x01(\x03\x12\r\n\x05\x66\x65nce\x18\x0b \x01(\x03\x12#\n\x06holder\x18\x0c \x01(\x0b\x32\x13.lrkeeper.v1.Holder\x12\'\n\x08schedule\x18\r \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x15\n\rschedule_name\x18\x0e \x01(\t\x12\x19\n\x11schedule_revision\x18\x0f \x01(\x03\x12#\n\x06latest\x18\x10 \x01(\x0b\x32\x13.lrkeeper.v1.Values\x12/\n\x0b\x63reate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nheard_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12 \n\x05\x65\x64its\x18\x14 \x03(\x0b\x32\x11.lrkeeper.v1.Edit\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"v\n\nParamGroup\x12\x11\n\x04name\x18\x01 \x01(\tH\x00\x88\x01\x01\x12#\n\x06number\x18\x02 \x01(\x0e\x32\x13.lrkeeper.v1.Number\x12\'\n\x06tracks\x18\x03 \x03(\x0b\x32\x17.lrkeeper.v1.TrackValueB\x07\n\x05_name\"_\n\nTrackValue\x12\r\n\x05track\x18\x01 \x01(\t\x12\x14\n\x07initial\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x63urrent\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\n\n\x08_initialB\n\n\x08_current\"\xc3\x01\n\x06Holder\x12\x13\n\x0bincarnation\x18\x01 \x01(\t\x12\x12\n\nworld_size\x18\x02 \x01(\x05\x12/\n\x06labels\x18\x03 \x03(\x0b\x32\x1f.lrkeeper.v1.Holder.LabelsEntry\x12\x30\n\x0c\x61\x63quire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xcc\x01\n\x04\x45\x64it\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06\x62ranch\x18\x03 \x01(\x03\x12\x16\n\x0e\x65\x66\x66\x65\x63tive_step\x18\x04 \x01(\x03\x12%\n\x07replace\x18\x05 \x01(\x0b\x32\x14.lrkeeper.v1.Replace\x12\x0e\n\x06\x61uthor\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"d\n\x07Replace\x12\'\n\x08schedule\x18\x01 \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x15\n\rschedule_name\x18\x02 \x01(\t\x12\x19\n\x11schedule_revision\x18\x03 \x01(\x03\"w\n\x05Given\x12\x13\n\x06metric\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05\x65poch\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x0f\n\x07\x66\x61\x63tors\x18\x03 \x03(\x01\x12\x1f\n\x04seen\x18\x04 \x03(\x0b\x32\x11.lrkeeper.v1.SeenB\t\n\x07_metricB\x08\n\x06_epoch\"%\n\x04Seen\x12\r\n\x05track\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\x01\"\x9b\x01\n\x05\x42lock\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\x03\x12#\n\x06values\x18\x02 \x01(\x0b\x32\x13.lrkeeper.v1.Values\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\r\n\x05\x66\x65nce\x18\x04 \x01(\x03\x12\x19\n\x11\x65valuator_version\x18\x05 \x01(\t\x12!\n\x05given\x18\x06 \x01(\x0b\x32\x12.lrkeeper.v1.Given*S\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10RUN_STATE_ACTIVE\x10\x01\x12\x16\n\x12RUN_STATE_FINISHED\x10\x02*H\n\x06Number\x12\x16\n\x12NUMBER_UNSPECIFIED\x10\x00\x12\x12\n\x0eNUMBER_FLOAT64\x10\x01\x12\x12\n\x0eNUMBER_FLOAT32\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15lrkeeper/v1/run.proto\x12\x0blrkeeper.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1alrkeeper/v1/schedule.proto\x1a\x18lrkeeper/v1/values.proto\"\xb2\x05\n\x03Run\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12$\n\x05state\x18\x03 \x01(\x0e\x32\x15.lrkeeper.v1.RunState\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12,\n\x06labels\x18\x05 \x03(\x0b\x32\x1c.lrkeeper.v1.Run.LabelsEntry\x12\'\n\x06groups\x18\x06 \x03(\x0b\x32\x17.lrkeeper.v1.ParamGroup\x12\x13\n\x0borigin_step\x18\x07 \x01(\x03\x12\x0e\n\x06\x62ranch\x18\x08 \x01(\x03\x12\x10\n\x08\x66rontier\x18\t \x01(\x03\x12\x10\n\x08revision\x18\n \x01(\x03\x12\r\n\x05\x66\x65nce\x18\x0b \x01(\x03\x12#\n\x06holder\x18\x0c \x01(\x0b\x32\x13.lrkeeper.v1.Holder\x12\'\n\x08schedule\x18\r \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x15\n\rschedule_name\x18\x0e \x01(\t\x12\x19\n\x11schedule_revision\x18\x0f \x01(\x03\x12#\n\x06latest\x18\x10 \x01(\x0b\x32\x13.lrkeeper.v1.Values\x12/\n\x0b\x63reate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nheard_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12 \n\x05\x65\x64its\x18\x14 \x03(\x0b\x32\x11.lrkeeper.v1.Edit\x12%\n\x07lineage\x18\x15 \x03(\x0b\x32\x14.lrkeeper.v1.Lineage\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\".\n\x07Lineage\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\x03\x12\x13\n\x0borigin_step\x18\x02 \x01(\x03\"v\n\nParamGroup\x12\x11\n\x04name\x18\x01 \x01(\tH\x00\x88\x01\x01\x12#\n\x06number\x18\x02 \x01(\x0e\x32\x13.lrkeeper.v1.Number\x12\'\n\x06tracks\x18\x03 \x03(\x0b\x32\x17.lrkeeper.v1.TrackValueB\x07\n\x05_name\"_\n\nTrackValue\x12\r\n\x05track\x18\x01 \x01(\t\x12\x14\n\x07initial\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x63urrent\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\n\n\x08_initialB\n\n\x08_current\"\xc3\x01\n\x06Holder\x12\x13\n\x0bincarnation\x18\x01 \x01(\t\x12\x12\n\nworld_size\x18\x02 \x01(\x05\x12/\n\x06labels\x18\x03 \x03(\x0b\x32\x1f.lrkeeper.v1.Holder.LabelsEntry\x12\x30\n\x0c\x61\x63quire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xcc\x01\n\x04\x45\x64it\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06\x62ranch\x18\x03 \x01(\x03\x12\x16\n\x0e\x65\x66\x66\x65\x63tive_step\x18\x04 \x01(\x03\x12%\n\x07replace\x18\x05 \x01(\x0b\x32\x14.lrkeeper.v1.Replace\x12\x0e\n\x06\x61uthor\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"d\n\x07Replace\x12\'\n\x08schedule\x18\x01 \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x15\n\rschedule_name\x18\x02 \x01(\t\x12\x19\n\x11schedule_revision\x18\x03 \x01(\x03\"w\n\x05Given\x12\x13\n\x06metric\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05\x65poch\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x0f\n\x07\x66\x61\x63tors\x18\x03 \x03(\x01\x12\x1f\n\x04seen\x18\x04 \x03(\x0b\x32\x11.lrkeeper.v1.SeenB\t\n\x07_metricB\x08\n\x06_epoch\"%\n\x04Seen\x12\r\n\x05track\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\x01\"\x9b\x01\n\x05\x42lock\x12\x0e\n\x06\x62ranch\x18\x01 \x01(\x03\x12#\n\x06values\x18\x02 \x01(\x0b\x32\x13.lrkeeper.v1.Values\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\r\n\x05\x66\x65nce\x18\x04 \x01(\x03\x12\x19\n\x11\x65valuator_version\x18\x05 \x01(\t\x12!\n\x05given\x18\x06 \x01(\x0b\x32\x12.lrkeeper.v1.Given*S\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10RUN_STATE_ACTIVE\x10\x01\x12\x16\n\x12RUN_STATE_FINISHED\x10\x02*H\n\x06Number\x12\x16\n\x12NUMBER_UNSPECIFIED\x10\x00\x12\x12\n\x0eNUMBER_FLOAT64\x10\x01\x12\x12\n\x0eNUMBER_FLOAT32\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,30 +38,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUN_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_HOLDER_LABELSENTRY']._loaded_options = None
   _globals['_HOLDER_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_RUNSTATE']._serialized_start=1821
-  _globals['_RUNSTATE']._serialized_end=1904
-  _globals['_NUMBER']._serialized_start=1906
-  _globals['_NUMBER']._serialized_end=1978
+  _globals['_RUNSTATE']._serialized_start=1908
+  _globals['_RUNSTATE']._serialized_end=1991
+  _globals['_NUMBER']._serialized_start=1993
+  _globals['_NUMBER']._serialized_end=2065
   _globals['_RUN']._serialized_start=126
-  _globals['_RUN']._serialized_end=777
-  _globals['_RUN_LABELSENTRY']._serialized_start=732
-  _globals['_RUN_LABELSENTRY']._serialized_end=777
-  _globals['_PARAMGROUP']._serialized_start=779
-  _globals['_PARAMGROUP']._serialized_end=897
-  _globals['_TRACKVALUE']._serialized_start=899
-  _globals['_TRACKVALUE']._serialized_end=994
-  _globals['_HOLDER']._serialized_start=997
-  _globals['_HOLDER']._serialized_end=1192
-  _globals['_HOLDER_LABELSENTRY']._serialized_start=732
-  _globals['_HOLDER_LABELSENTRY']._serialized_end=777
-  _globals['_EDIT']._serialized_start=1195
-  _globals['_EDIT']._serialized_end=1399
-  _globals['_REPLACE']._serialized_start=1401
-  _globals['_REPLACE']._serialized_end=1501
-  _globals['_GIVEN']._serialized_start=1503
-  _globals['_GIVEN']._serialized_end=1622
-  _globals['_SEEN']._serialized_start=1624
-  _globals['_SEEN']._serialized_end=1661
-  _globals['_BLOCK']._serialized_start=1664
-  _globals['_BLOCK']._serialized_end=1819
+  _globals['_RUN']._serialized_end=816
+  _globals['_RUN_LABELSENTRY']._serialized_start=771
+  _globals['_RUN_LABELSENTRY']._serialized_end=816
+  _globals['_LINEAGE']._serialized_start=818
+  _globals['_LINEAGE']._serialized_end=864
+  _globals['_PARAMGROUP']._serialized_start=866
+  _globals['_PARAMGROUP']._serialized_end=984
+  _globals['_TRACKVALUE']._serialized_start=986
+  _globals['_TRACKVALUE']._serialized_end=1081
+  _globals['_HOLDER']._serialized_start=1084
+  _globals['_HOLDER']._serialized_end=1279
+  _globals['_HOLDER_LABELSENTRY']._serialized_start=771
+  _globals['_HOLDER_LABELSENTRY']._serialized_end=816
+  _globals['_EDIT']._serialized_start=1282
+  _globals['_EDIT']._serialized_end=1486
+  _globals['_REPLACE']._serialized_start=1488
+  _globals['_REPLACE']._serialized_end=1588
+  _globals['_GIVEN']._serialized_start=1590
+  _globals['_GIVEN']._serialized_end=1709
+  _globals['_SEEN']._serialized_start=1711
+  _globals['_SEEN']._serialized_end=1748
+  _globals['_BLOCK']._serialized_start=1751
+  _globals['_BLOCK']._serialized_end=1906
 # @@protoc_insertion_point(module_scope)

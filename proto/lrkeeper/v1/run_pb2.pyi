@@ -107,6 +107,7 @@ class Run(_message.Message):
     HEARD_TIME_FIELD_NUMBER: _builtins.int
     FINISH_TIME_FIELD_NUMBER: _builtins.int
     EDITS_FIELD_NUMBER: _builtins.int
+    LINEAGE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     uid: _builtins.str
     """A UUID; a deleted run's name may be used again, its uid never."""
@@ -152,6 +153,12 @@ class Run(_message.Message):
     def edits(self) -> _containers.RepeatedCompositeFieldContainer[Global___Edit]:
         """All edits, in order."""
 
+    @_builtins.property
+    def lineage(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lineage]:
+        """The branches whose steps the timeline has, in order of steps; the last one is `branch`. Each has its
+        steps up to the origin of the next.
+        """
+
     def __init__(
         self,
         *,
@@ -175,14 +182,40 @@ class Run(_message.Message):
         heard_time: _timestamp_pb2.Timestamp | None = ...,
         finish_time: _timestamp_pb2.Timestamp | None = ...,
         edits: _abc.Iterable[Global___Edit] | None = ...,
+        lineage: _abc.Iterable[Global___Lineage] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "finish_time", b"finish_time", "heard_time", b"heard_time", "holder", b"holder", "latest", b"latest", "schedule", b"schedule"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "create_time", b"create_time", "edits", b"edits", "fence", b"fence", "finish_time", b"finish_time", "frontier", b"frontier", "groups", b"groups", "heard_time", b"heard_time", "holder", b"holder", "labels", b"labels", "latest", b"latest", "name", b"name", "origin_step", b"origin_step", "revision", b"revision", "schedule", b"schedule", "schedule_name", b"schedule_name", "schedule_revision", b"schedule_revision", "state", b"state", "uid", b"uid", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "create_time", b"create_time", "edits", b"edits", "fence", b"fence", "finish_time", b"finish_time", "frontier", b"frontier", "groups", b"groups", "heard_time", b"heard_time", "holder", b"holder", "labels", b"labels", "latest", b"latest", "lineage", b"lineage", "name", b"name", "origin_step", b"origin_step", "revision", b"revision", "schedule", b"schedule", "schedule_name", b"schedule_name", "schedule_revision", b"schedule_revision", "state", b"state", "uid", b"uid", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Run: _TypeAlias = Run  # noqa: Y015
+
+@_typing.final
+class Lineage(_message.Message):
+    """A branch in a run's past, or its present one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BRANCH_FIELD_NUMBER: _builtins.int
+    ORIGIN_STEP_FIELD_NUMBER: _builtins.int
+    branch: _builtins.int
+    origin_step: _builtins.int
+    """The step at which the branch begins."""
+    def __init__(
+        self,
+        *,
+        branch: _builtins.int = ...,
+        origin_step: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "origin_step", b"origin_step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Lineage: _TypeAlias = Lineage  # noqa: Y015
 
 @_typing.final
 class ParamGroup(_message.Message):

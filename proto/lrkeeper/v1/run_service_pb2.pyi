@@ -108,6 +108,7 @@ class AcquireRunRequest(_message.Message):
     HOLDER_LABELS_FIELD_NUMBER: _builtins.int
     ON_EXISTING_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    ADDS_GROUPS_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     """Letters, digits, '.', '_' and '-', beginning with a letter or digit; at most 128."""
     incarnation: _builtins.str
@@ -121,6 +122,10 @@ class AcquireRunRequest(_message.Message):
     """A stored schedule to follow."""
     unit: _builtins.str
     on_existing: Global___OnExisting.ValueType
+    adds_groups: _builtins.bool
+    """The start holds the run already and has added param groups at the checkpoint's step: `groups` are the
+    run's there and more. The run goes on from that step on a branch that has them; its fence stays.
+    """
     @_builtins.property
     def checkpoint(self) -> Global___Checkpoint:
         """The checkpoint the job resumes from; absent on a fresh start."""
@@ -160,10 +165,11 @@ class AcquireRunRequest(_message.Message):
         holder_labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         on_existing: Global___OnExisting.ValueType = ...,
         origin: Global___Origin | None = ...,
+        adds_groups: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_world_size", b"_world_size", "attempt", b"attempt", "checkpoint", b"checkpoint", "definition", b"definition", "origin", b"origin", "schedule", b"schedule", "schedule_name", b"schedule_name", "world_size", b"world_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_world_size", b"_world_size", "attempt", b"attempt", "checkpoint", b"checkpoint", "definition", b"definition", "groups", b"groups", "holder_labels", b"holder_labels", "incarnation", b"incarnation", "labels", b"labels", "on_existing", b"on_existing", "origin", b"origin", "rank", b"rank", "run", b"run", "schedule", b"schedule", "schedule_name", b"schedule_name", "unit", b"unit", "world_size", b"world_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_world_size", b"_world_size", "adds_groups", b"adds_groups", "attempt", b"attempt", "checkpoint", b"checkpoint", "definition", b"definition", "groups", b"groups", "holder_labels", b"holder_labels", "incarnation", b"incarnation", "labels", b"labels", "on_existing", b"on_existing", "origin", b"origin", "rank", b"rank", "run", b"run", "schedule", b"schedule", "schedule_name", b"schedule_name", "unit", b"unit", "world_size", b"world_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__attempt: _TypeAlias = _typing.Literal["attempt"]  # noqa: Y015
     _WhichOneofArgType__attempt: _TypeAlias = _typing.Literal["_attempt", b"_attempt"]  # noqa: Y015

@@ -54,7 +54,15 @@ class Failure:
 
 FAILURES: dict[str, type[Exception]] = {
     error.__name__: error
-    for error in (ZeroDivisionError, OverflowError, NotImplementedError, TypeError, ValueError, IndexError)
+    for error in (
+        ZeroDivisionError,
+        OverflowError,
+        NotImplementedError,
+        TypeError,
+        ValueError,
+        IndexError,
+        RuntimeError,
+    )
 }
 """The exceptions an evaluation may end with, by name."""
 

@@ -83,8 +83,11 @@ class ReduceLROnPlateau(TorchSchedule):
         return metric > best + self.threshold
 
     def _reduced(self, now: Row) -> Row:
+        lows = each(self.min_lr, now["lr"])
+        if len(lows) != len(now["lr"]):
+            raise RuntimeError(f"min_lr has {len(lows)} numbers for {len(now['lr'])} param groups")
         lrs = []
-        for old, low in zip(now["lr"], each(self.min_lr, now["lr"]), strict=True):
+        for old, low in zip(now["lr"], lows, strict=True):
             lr = float(old)  # torch computes in float64 here, whatever the tensor
             new = max(lr * self.factor, low)
             lrs.append(type(old)(new) if lr - new > self.eps else old)

@@ -54,14 +54,17 @@ def export(name: str, kind: str, branch: int | None, server: str | None) -> None
 
 
 def _write_csv(client: Client, run: Run, branch: int) -> None:
-    """Write a line for each step, with a column for each track and param group."""
+    """Write a line for each step, with a column for each track and param group; empty before a group was added."""
     out = csv.writer(sys.stdout, lineterminator="\n")
-    header = False
+    groups = 0
     for row in committed(client, run, branch, 0, None):
-        if not header:
-            header = True
-            out.writerow(["step", *(f"{t}[{i}]" for t, v in row.values.items() for i in range(len(v)))])
-        out.writerow([row.step, *(repr(value) for values in row.values.values() for value in values)])
+        if not groups:
+            groups = len(run.groups) if branch == run.branch else len(row.values["lr"])
+            out.writerow(["step", *(f"{track}[{i}]" for track in row.values for i in range(groups))])
+        cells: list[object] = [row.step]
+        for values in row.values.values():
+            cells += [*map(repr, values), *[""] * (groups - len(values))]
+        out.writerow(cells)
 
 
 def _as_torch(client: Client, run: Run, branch: int) -> str:
@@ -74,6 +77,10 @@ def _as_torch(client: Client, run: Run, branch: int) -> str:
         )
     if ruling(run.edits, branch):
         raise NoTorchScheduler(f"run {run.name!r} was edited; its curve is no single scheduler's")
+    if len(run.lineage) > 1:
+        raise NoTorchScheduler(
+            f"param groups were added to run {run.name!r} at step {run.origin_step}; --as csv and --as json write it"
+        )
     if run.origin_step:
         raise NoTorchScheduler(f"run {run.name!r} begins at step {run.origin_step}, with a past elsewhere")
     schedule = client.explain(run.name, run.origin_step, branch=branch).schedule

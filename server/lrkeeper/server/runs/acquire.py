@@ -19,6 +19,7 @@ from lrkeeper.errors import (
     WrongBranch,
 )
 from lrkeeper.schedules import codec
+from lrkeeper.server.runs.lineage import Lineage, at_step, end_of, on_branch
 from lrkeeper.server.runs.records import Branch, Incarnation, ParamGroup, Run
 
 LATELY_US = 60_000_000
@@ -55,6 +56,8 @@ class Start:
     unit: str
     labels: Mapping[str, str]
     holder_labels: Mapping[str, str]
+    adds_groups: bool = False
+    """Whether the start holds the run and has added param groups at the checkpoint's step."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Known:
     """What the database knows of an existing run, as far as a start depends on it."""
 
     run: Run
-    branch: Branch
+    lineage: Lineage
     same: Incarnation | None
     """This incarnation, if it was here before."""
     holder: Incarnation | None
@@ -75,7 +78,8 @@ class Grant:
     """What a start is given: its own fence again, or a new one; where it stands; its branch."""
 
     again: bool
-    new_branch: bool
+    branch: Branch | None
+    """None: a new one."""
     resume_step: int
 
 
@@ -101,15 +105,15 @@ def decide(start: Start, known: Known, now: int) -> Grant:
                 "has an incarnation of its own",
                 run=run.name,
             )
-        _check_definition(start, known.branch)
-        step = _resume_step(start, known)
+        branch, step = _standing(start, known)
+        _check_definition(start, branch)
         if start.world_size > 1 and step != known.same.resume_step:
             raise RankDiffers(
                 f"rank {start.rank} stands at step {step}, but the first rank of incarnation "
                 f"{start.incarnation} at step {known.same.resume_step}; load the same checkpoint on all ranks",
                 run=run.name,
             )
-        return Grant(again=True, new_branch=False, resume_step=step)
+        return Grant(again=True, branch=branch, resume_step=step)
     if (
         start.attempt is not None
         and known.highest_attempt is not None
@@ -124,14 +128,15 @@ def decide(start: Start, known: Known, now: int) -> Grant:
     if start.checkpoint is None:
         _check_free(start, known, now)
         if start.on_existing == "new_branch":
-            return Grant(again=False, new_branch=True, resume_step=start.begin_step)
+            return Grant(again=False, branch=None, resume_step=start.begin_step)
     elif run.state == "finished" and start.on_existing != "takeover":
         raise RunFinished(
             f"run {run.name!r} is finished; to go on with it all the same, say on_existing='takeover'",
             run=run.name,
         )
-    _check_definition(start, known.branch)
-    return Grant(again=False, new_branch=False, resume_step=_resume_step(start, known))
+    branch, step = _standing(start, known)
+    _check_definition(start, branch)
+    return Grant(again=False, branch=branch, resume_step=step)
 
 
 def fenced(run: Run, holder: Incarnation | None) -> RunFenced:
@@ -171,29 +176,23 @@ def _check_free(start: Start, known: Known, now: int) -> None:
         )
 
 
-def _resume_step(start: Start, known: Known) -> int:
-    run, branch = known.run, known.branch
+def _standing(start: Start, known: Known) -> tuple[Branch, int]:
+    """Return where a start stands on the timeline: the branch that has its step and its groups, and the step."""
+    run, lineage = known.run, known.lineage
     if start.checkpoint is None and start.begin_step == 0:
-        return branch.origin.step
-    step = start.begin_step if start.checkpoint is None else start.checkpoint.step
-    if (
-        start.checkpoint is not None
-        and start.checkpoint.branch != run.branch
-        and (start.checkpoint.branch != branch.parent or branch.fork_step is None or step > branch.fork_step)
-    ):
-        raise WrongBranch(
-            f"the checkpoint lies at step {step} of branch {start.checkpoint.branch}; run {run.name!r} is on "
-            f"branch {run.branch}, "
-            + (
-                f"which left branch {branch.parent} at step {branch.fork_step}"
-                if branch.fork_step is not None
-                else "which began anew"
-            ),
-            run=run.name,
-            branch=run.branch,
-        )
+        branch = lineage[-1]
+        return branch, branch.origin.step
+    if start.checkpoint is None:
+        step = start.begin_step
+        branch = at_step(lineage, step, len(start.groups))
+    else:
+        step = start.checkpoint.step
+        found = on_branch(lineage, start.checkpoint.branch, step)
+        if found is None:
+            raise left_branch(start, known)
+        branch = found
     what = "job stands" if start.checkpoint is None else "checkpoint lies"
-    if step >= run.frontier:
+    if step >= end_of(lineage, branch, run.frontier):
         raise CheckpointAhead(
             f"the {what} at step {step}, but run {run.name!r} has only the steps below "
             f"{run.frontier}: is this the database that the job ran on?",
@@ -205,7 +204,20 @@ def _resume_step(start: Start, known: Known) -> int:
             f"the {what} at step {step}, before run {run.name!r} begins at {branch.origin.step}",
             run=run.name,
         )
-    return step
+    return branch, step
+
+
+def left_branch(start: Start, known: Known) -> WrongBranch:
+    """Return the error of a checkpoint whose step the timeline does not have on the checkpoint's branch."""
+    assert start.checkpoint is not None
+    run, branch = known.run, known.lineage[0]
+    how = f"which left branch {branch.parent} at step {branch.fork_step}"
+    return WrongBranch(
+        f"the checkpoint lies at step {start.checkpoint.step} of branch {start.checkpoint.branch}; run "
+        f"{run.name!r} is on branch {run.branch}, {how if branch.fork_step is not None else 'which began anew'}",
+        run=run.name,
+        branch=run.branch,
+    )
 
 
 def _check_definition(start: Start, branch: Branch) -> None:

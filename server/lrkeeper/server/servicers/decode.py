@@ -104,7 +104,12 @@ def start(request: run_service_pb2.AcquireRunRequest) -> tuple[Start, str | None
         unit=names.check_text("unit", request.unit or "step", 32),
         labels=names.check_labels("labels", dict(request.labels), MAX_LABELS),
         holder_labels=names.check_labels("holder_labels", dict(request.holder_labels), MAX_LABELS),
+        adds_groups=request.adds_groups,
     )
+    if found.adds_groups and checkpoint is None:
+        raise InvalidArgument(
+            "checkpoint is missing; with adds_groups it is where the groups were added", field="checkpoint"
+        )
     return found, schedule_name, carried
 
 

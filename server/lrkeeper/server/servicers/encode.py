@@ -106,6 +106,7 @@ def run(view: RunView, *, with_edits: bool = True) -> run_pb2.Run:
         latest=view.latest.to_message(),
         create_time=time(found.created_at),
         heard_time=time(found.heard_at),
+        lineage=[run_pb2.Lineage(branch=b.branch, origin_step=b.origin.step) for b in reversed(view.lineage)],
     )
     if view.holder is not None:
         message.holder.CopyFrom(holder(view.holder))

@@ -9,6 +9,7 @@ from lrkeeper.server.servicers import decode, encode
 from lrkeeper.server.servicers.pages import Pages
 from lrkeeper.server.usecases import runs
 from lrkeeper.server.usecases.acquire_run import acquire_run
+from lrkeeper.server.usecases.added_groups import add_groups
 from lrkeeper.server.usecases.edit_run import Change, edit_run, replace_by_stored
 from lrkeeper.server.usecases.keeper import Keeper
 from lrkeeper.server.usecases.next_lr import next_lr
@@ -45,7 +46,10 @@ class RunServicer:
 
     async def acquire_run(self, request: pb.AcquireRunRequest) -> pb.AcquireRunResponse:
         start, schedule_name, carried = decode.start(request)
-        acquired = await acquire_run(self._keeper, start, schedule_name, carried)
+        if start.adds_groups:
+            acquired = await add_groups(self._keeper, start)
+        else:
+            acquired = await acquire_run(self._keeper, start, schedule_name, carried)
         uids = {edit.schedule_uid for edit in acquired.edits if edit.schedule_uid}
         names_by_uid = await runs.schedule_names(self._keeper, uids)
         response = pb.AcquireRunResponse(

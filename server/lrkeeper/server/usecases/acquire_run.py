@@ -23,7 +23,7 @@ from lrkeeper.server.runs.records import (
 )
 from lrkeeper.server.storage.contract import Transaction
 from lrkeeper.server.storage.ids import new_uid
-from lrkeeper.server.usecases.keeper import Keeper
+from lrkeeper.server.usecases.keeper import Keeper, lineage_of
 from lrkeeper.server.usecases.origins import Carried, carried_edit, carried_origin, fresh_origin
 
 
@@ -149,25 +149,19 @@ def _create(tx: Transaction, start: Start, carried: Carried | None, now: int) ->
             tx.update_run(run.uid, revision=edit.revision)
             run = replace(run, revision=edit.revision)
     tx.insert_incarnation(_incarnation(start, run, origin.step, now))
-    return _acquired(tx, run, branch, origin.step, created=True)
+    return acquired(tx, run, branch, origin.step, created=True)
 
 
 def _take(tx: Transaction, start: Start, carried: Carried | None, run: Run, now: int) -> Acquired:
-    branch = tx.branch(run.uid, run.branch)
-    assert branch is not None
-    known = Known(
-        run=run,
-        branch=branch,
-        same=tx.incarnation(run.uid, start.incarnation),
-        holder=tx.holder(run.uid, run.fence),
-        highest_attempt=tx.highest_attempt(run.uid),
-    )
+    known = known_of(tx, run, start.incarnation)
     grant = decide(start, known, now)
+    branch = grant.branch
     if grant.again:
+        assert branch is not None
         tx.move_incarnation(run.uid, start.incarnation, grant.resume_step)
-        return _acquired(tx, run, branch, grant.resume_step, created=False)
+        return acquired(tx, run, branch, grant.resume_step)
     run = replace(run, fence=run.fence + 1, state="active", finished_at=None, heard_at=now, heard_every=0)
-    if grant.new_branch:
+    if branch is None:
         origin = fresh_origin(start) if carried is None else carried_origin(start, carried)
         run = replace(
             run,
@@ -177,7 +171,7 @@ def _take(tx: Transaction, start: Start, carried: Carried | None, run: Run, now:
             cursor=origin.cursor,
             schedule_uid=start.schedule_uid,
         )
-        branch = Branch(run.uid, run.branch, branch.branch, None, run.revision, origin, start.groups, now)
+        branch = Branch(run.uid, run.branch, known.run.branch, None, run.revision, origin, start.groups, now)
         tx.insert_branch(branch)
     tx.update_run(
         run.uid,
@@ -193,7 +187,7 @@ def _take(tx: Transaction, start: Start, carried: Carried | None, run: Run, now:
         schedule_uid=run.schedule_uid,
     )
     tx.insert_incarnation(_incarnation(start, run, grant.resume_step, now))
-    return _acquired(tx, run, branch, grant.resume_step, created=False)
+    return acquired(tx, run, branch, grant.resume_step)
 
 
 def _incarnation(start: Start, run: Run, resume_step: int, now: int) -> Incarnation:
@@ -210,8 +204,20 @@ def _incarnation(start: Start, run: Run, resume_step: int, now: int) -> Incarnat
     )
 
 
-def _acquired(tx: Transaction, run: Run, branch: Branch, step: int, *, created: bool) -> Acquired:
-    edits = tx.edits(run.uid, run.branch)
+def known_of(tx: Transaction, run: Run, incarnation: str) -> Known:
+    """Return what a start of the run depends on."""
+    return Known(
+        run=run,
+        lineage=lineage_of(tx, run),
+        same=tx.incarnation(run.uid, incarnation),
+        holder=tx.holder(run.uid, run.fence),
+        highest_attempt=tx.highest_attempt(run.uid),
+    )
+
+
+def acquired(tx: Transaction, run: Run, branch: Branch, step: int, *, created: bool = False) -> Acquired:
+    """Return what a start has got that stands at a step of a branch."""
+    edits = tx.edits(run.uid, branch.branch)
     schedule, revision = branch.schedule, branch.revision
     for edit in in_force(edits):
         if edit.effective_step <= step:
@@ -219,13 +225,13 @@ def _acquired(tx: Transaction, run: Run, branch: Branch, step: int, *, created: 
     values, cursor, cursor_step = branch.origin.values, branch.origin.cursor, branch.origin.step
     given = NOTHING
     if step > branch.origin.step:
-        (block,) = tx.blocks(run.uid, run.branch, step, 1)
+        (block,) = tx.blocks(run.uid, branch.branch, step, 1)
         values = block.table.cut(step, step + 1)
         cursor, cursor_step = block.cursor, block.table.first_step - 1
         given = block.learned
     return Acquired(
         run=run,
-        branch=run.branch,
+        branch=branch.branch,
         fence=run.fence,
         resume_step=step,
         values=values,

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from lrkeeper.errors import RunNotFound
 from lrkeeper.server.runs.frontier import Heard, lowest_applied
 from lrkeeper.server.runs.head import Head, head_of
+from lrkeeper.server.runs.lineage import Lineage
+from lrkeeper.server.runs.records import Run
 from lrkeeper.server.storage.contract import Storage, Transaction
 
 _LANES = 10_000
@@ -81,3 +83,15 @@ def load_head(tx: Transaction, run_uid: str) -> Head:
     holder = tx.holder(run.uid, run.fence)
     assert holder is not None
     return head_of(run, branch, tx.edits(run.uid, run.branch), holder.world_size)
+
+
+def lineage_of(tx: Transaction, run: Run) -> Lineage:
+    """Return the branches whose steps the run's timeline has, the present one first."""
+    found = []
+    number: int | None = run.branch
+    while number is not None:
+        branch = tx.branch(run.uid, number)
+        assert branch is not None
+        found.append(branch)
+        number = None if branch.fork_step is None else branch.parent
+    return tuple(found)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from lrkeeper.errors import (
     BranchNotFound,
     DataCorrupted,
+    GroupsDiffer,
     InvalidArgument,
     RunFenced,
     RunFinished,
@@ -273,7 +274,8 @@ def _stored(tx: Transaction, steps: Steps, branch: Branch, end: int) -> list[Blo
 def _of_other_branch(tx: Transaction, head: Head, steps: Steps) -> tuple[list[Block], int]:
     """Return the blocks of a branch that the run has left, and where what may be answered ends.
 
-    Raises RunFenced beyond them: whoever is on that branch has lost the run.
+    Raises beyond them GroupsDiffer if the holder of the run is on that branch still, else RunFenced: who is
+    on it has lost the run.
     """
     branch = tx.branch(steps.run_uid, steps.branch)
     if branch is None:
@@ -284,6 +286,14 @@ def _of_other_branch(tx: Transaction, head: Head, steps: Steps) -> tuple[list[Bl
     most = steps.from_step + min(steps.count, branch.rows_of_answer)
     found = tx.blocks(steps.run_uid, steps.branch, steps.from_step, most - steps.from_step, end=most)
     if not found and steps.from_step > branch.origin.step:
+        if steps.fence == head.run.fence:
+            raise GroupsDiffer(
+                f"run {head.run.name!r} has {len(head.branch.groups)} param groups, and the job goes on with "
+                f"{len(branch.groups)} after step {steps.from_step - 1}, where the run's had been added: add them "
+                "there too, or start anew with another run name or on_existing='new_branch'",
+                run=head.run.name,
+                branch=head.run.branch,
+            )
         raise fenced(head.run, tx.holder(head.run.uid, head.run.fence))
     end = min(most, found[-1].table.end_step) if found else most
     return _stored(tx, steps, branch, end), end

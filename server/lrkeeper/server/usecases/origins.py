@@ -47,7 +47,7 @@ def fresh_origin(start: Start) -> Origin:
 
 
 # What a step may need from outside, for a trial of a cursor.
-_ANYTHING = Given(metric=0.0, factors=(1.0,) * 10_000)
+ANYTHING = Given(metric=0.0, factors=(1.0,) * 10_000)
 
 
 def carried_origin(start: Start, carried: Carried) -> Origin:
@@ -56,7 +56,7 @@ def carried_origin(start: Start, carried: Carried) -> Origin:
     base = base_row(start.groups)
     try:
         cursor = Cursor.from_json(carried.cursor, base)
-        _, _, failure = extend(carried.schedule, base, cursor, 1, _ANYTHING)
+        _, _, failure = extend(carried.schedule, base, cursor, 1, ANYTHING)
         if failure is not None and (
             failure.type in ("TypeError", "IndexError")
             or any(word in failure.message for word in ("unpack", "zip()"))

@@ -12,9 +12,10 @@ from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.acquire import fenced, heard_lately
 from lrkeeper.server.runs.head import in_force
+from lrkeeper.server.runs.lineage import Lineage, at_step
 from lrkeeper.server.runs.records import Block, Branch, Edit, Incarnation, Run
 from lrkeeper.server.storage.contract import Transaction
-from lrkeeper.server.usecases.keeper import Keeper
+from lrkeeper.server.usecases.keeper import Keeper, lineage_of
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class RunView:
 
     run: Run
     branch: Branch
+    lineage: Lineage
     holder: Incarnation | None
     schedule: Schedule
     followed: tuple[str, int] | None
@@ -90,11 +92,12 @@ async def explain(keeper: Keeper, name: str, step: int, branch: int | None) -> E
 
     def read(tx: Transaction) -> Explanation:
         run = _named(tx, name)
-        found = _branch(tx, run, branch)
+        found = at_step(lineage_of(tx, run), step) if branch is None else _branch(tx, run, branch)
         origin = found.origin
         if step == origin.step:
             maker = tx.first_holder(run.uid, found.branch)
-            fence = maker.fence if maker is not None else run.fence
+            first = tx.blocks(run.uid, found.branch, step + 1, 1) if maker is None else []
+            fence = maker.fence if maker is not None else first[0].fence if first else run.fence
             values, version, given = origin.values, EVALUATOR_VERSION, NOTHING
         else:
             blocks = tx.blocks(run.uid, found.branch, step, 1) if step > origin.step else []
@@ -193,7 +196,8 @@ def _branch(tx: Transaction, run: Run, branch: int | None) -> Branch:
 
 
 def _view(tx: Transaction, run: Run) -> RunView:
-    branch = _branch(tx, run, None)
+    lineage = lineage_of(tx, run)
+    branch = lineage[0]
     edits = tx.edits(run.uid)
     ruling = in_force([edit for edit in edits if edit.branch == run.branch])
     acting = [edit for edit in ruling if edit.effective_step <= run.frontier]
@@ -205,6 +209,7 @@ def _view(tx: Transaction, run: Run) -> RunView:
     return RunView(
         run=run,
         branch=branch,
+        lineage=lineage,
         holder=tx.holder(run.uid, run.fence),
         schedule=acting[-1].schedule if acting else branch.schedule,
         followed=_followed(ruling, branch, names) if run.schedule_uid else None,

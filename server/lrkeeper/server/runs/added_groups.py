@@ -1,0 +1,60 @@
+"""Param groups that a job adds in training: the run goes on with them on a branch of its own."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from lrkeeper.errors import CheckpointAhead, GroupsDiffer, RunFinished
+from lrkeeper.server.runs.acquire import (
+    Known,
+    Start,
+    fenced,
+    groups_difference,
+    left_branch,
+)
+from lrkeeper.server.runs.lineage import end_of, on_branch
+from lrkeeper.server.runs.records import Branch
+
+
+def grown(start: Start, known: Known) -> Branch | None:
+    """Return the branch that has the start's groups from the checkpoint's step on; None: it is to be made.
+
+    It is there where another rank came first, or an earlier start that added the same groups at that step.
+
+    Raises:
+        RunFenced: the start does not hold the run.
+        WrongBranch, CheckpointAhead: the checkpoint's step is not on the run's timeline.
+        GroupsDiffer: the groups are not those the run has there, and more.
+        RunFinished: nothing is added to a finished run.
+    """
+    run, place = known.run, start.checkpoint
+    assert place is not None
+    if known.same is None or known.same.fence != run.fence:
+        raise fenced(run, known.holder)
+    for later, earlier in pairwise(known.lineage):
+        if (earlier.branch, later.fork_step) == (place.branch, place.step) and not groups_difference(
+            start.groups, later.groups
+        ):
+            return later
+    branch = on_branch(known.lineage, place.branch, place.step)
+    if branch is None:
+        raise left_branch(start, known)
+    end = end_of(known.lineage, branch, run.frontier)
+    if not branch.origin.step <= place.step < end:
+        raise CheckpointAhead(
+            f"groups were added at step {place.step}, but branch {branch.branch} of run {run.name!r} has the "
+            f"steps from {branch.origin.step} on and below {end}",
+            run=run.name,
+            frontier=run.frontier,
+        )
+    difference = groups_difference(start.groups[: len(branch.groups)], branch.groups)
+    if not difference and len(start.groups) == len(branch.groups):
+        difference = "none was added"
+    if difference:
+        raise GroupsDiffer(
+            f"the groups are not those of run {run.name!r} at step {place.step} and more: {difference}",
+            run=run.name,
+        )
+    if run.state == "finished":
+        raise RunFinished(f"run {run.name!r} is finished; no param groups can be added", run=run.name)
+    return None

@@ -1,0 +1,146 @@
+"""AcquireRun with `adds_groups`: a run goes on with the param groups that its job has added in training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lrkeeper.errors import RunNotFound, ScheduleFails, StorageUnavailable
+from lrkeeper.schedules import Schedule, codec
+from lrkeeper.schedules.cursor import Cursor, extend
+from lrkeeper.schedules.numbers import cast_row
+from lrkeeper.schedules.table import Table
+from lrkeeper.server.runs.acquire import Start
+from lrkeeper.server.runs.added_groups import grown
+from lrkeeper.server.runs.head import in_force
+from lrkeeper.server.runs.records import Branch, Edit, Origin, Run, base_row, current_row
+from lrkeeper.server.storage.contract import Transaction
+from lrkeeper.server.storage.ids import new_uid
+from lrkeeper.server.usecases.acquire_run import Acquired, acquired, known_of
+from lrkeeper.server.usecases.keeper import Keeper
+from lrkeeper.server.usecases.origins import ANYTHING
+from lrkeeper.server.usecases.seek import seek
+
+_TRIES = 8
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The branch to make, and the edits that go on to act there, as far as they depend on the run."""
+
+    run: Run
+    branch: Branch
+    edits: list[Edit]
+
+
+async def add_groups(keeper: Keeper, start: Start) -> Acquired:
+    """Give the holder of a run a branch with more param groups, from the checkpoint's step on.
+
+    The same again, also from another rank or a later start, gets the same branch. Edits that were to act
+    later act there, at the same steps.
+
+    Raises what `grown` does, and RunNotFound, ScheduleFails.
+    """
+    for _ in range(_TRIES):
+        look = await keeper.storage.transact(lambda tx: _look(tx, start), writes=False)
+        if isinstance(look, Acquired):
+            return look
+        plan = await _planned(look, start, keeper.now())
+        found = await keeper.storage.transact(lambda tx, plan=plan: _made(tx, plan))  # type: ignore[misc]
+        if found is not None:
+            keeper.lane(found.run.uid).head = None
+            return found
+    raise StorageUnavailable("the run is changing too often; the request may be repeated")
+
+
+def _look(tx: Transaction, start: Start) -> Acquired | tuple[Acquired, Branch, list[Edit]]:
+    """Return the place on a branch that is there; or the place before, its branch, and edits still to act."""
+    assert start.checkpoint is not None
+    run, step = tx.run_by_uid(start.checkpoint.run_uid), start.checkpoint.step
+    if run is None or run.state == "deleted":
+        raise RunNotFound(f"there is no run {start.run!r}", run=start.run)
+    known = known_of(tx, run, start.incarnation)
+    branch = grown(start, known)
+    if branch is not None:
+        return acquired(tx, run, branch, step)
+    left = next(b for b in known.lineage if b.branch == start.checkpoint.branch)
+    later = [e for e in in_force(tx.edits(run.uid, left.branch)) if e.effective_step > step]
+    return acquired(tx, run, left, step), left, later
+
+
+async def _planned(look: tuple[Acquired, Branch, list[Edit]], start: Start, now: int) -> _Plan:
+    """Return the branch with the groups so far as they stand and those added as they came."""
+    place, left, later = look
+    run, step = place.run, place.resume_step
+    base = base_row(start.groups)
+    cursor, _, failure = extend(
+        place.schedule,
+        left.base,
+        Cursor.from_json(place.cursor, left.base),
+        step - place.cursor_step,
+        place.given,
+    )
+    assert failure is None, failure  # the step is committed
+    so_far, added = place.values.row(step), current_row(start.groups[len(left.groups) :])
+    row = cast_row({track: (*so_far[track], *added[track]) for track in base}, base)
+    cursor = Cursor(step, cursor.memory, row)
+    edits = tuple(e for e in place.edits if e.revision == place.revision and e.effective_step <= step)
+    definition = start.definition or left.origin.definition  # none: it follows a stored schedule
+    same = definition == left.origin.definition
+    _try(codec.from_json(edits[0].definition if edits else definition), cursor, start)
+    origin = Origin(
+        definition=definition,
+        schedule_uid=left.origin.schedule_uid if same else None,
+        schedule_revision=left.origin.schedule_revision if same else None,
+        step=step,
+        values=Table.from_rows(step, [row]),
+        cursor=cursor.to_json(),
+    )
+    revision = run.revision + 1
+    branch = Branch(run.uid, run.branch + 1, left.branch, step, revision, origin, start.groups, now)
+    carried = [replace(edit, effective_step=step, cursor=origin.cursor) for edit in edits]
+    for edit in later:
+        reached = await seek(edit.schedule, base, current_row(start.groups), edit.effective_step - 1)
+        carried.append(replace(edit, cursor=reached.to_json()))
+    return _Plan(
+        run,
+        branch,
+        [
+            replace(edit, revision=revision + place, branch=branch.branch, request_id=new_uid(), digest="")
+            for place, edit in enumerate(carried, start=1)
+        ],
+    )
+
+
+def _try(schedule: Schedule, cursor: Cursor, start: Start) -> None:
+    """Raise ScheduleFails where a schedule cannot go on with more groups than it has numbers for."""
+    _, _, failure = extend(schedule, base_row(start.groups), cursor, 1, ANYTHING)
+    if failure is not None and failure.type in ("TypeError", "ValueError", "IndexError"):
+        raise ScheduleFails(
+            f"{schedule} cannot go on with {len(start.groups)} param groups: {failure.message}",
+            step=failure.step,
+        )
+
+
+def _made(tx: Transaction, plan: _Plan) -> Acquired | None:
+    """Store the branch; None if the run is no longer as it was planned for."""
+    run = tx.run_by_uid(plan.run.uid)
+    if run is None or (run.fence, run.branch, run.revision, run.state) != (
+        plan.run.fence,
+        plan.run.branch,
+        plan.run.revision,
+        plan.run.state,
+    ):
+        return None
+    branch = plan.branch
+    run = replace(
+        run,
+        branch=branch.branch,
+        frontier=branch.origin.step + 1,
+        revision=branch.revision + len(plan.edits),
+        cursor=branch.origin.cursor,
+    )
+    tx.insert_branch(branch)
+    for edit in plan.edits:
+        tx.insert_edit(edit)
+    tx.update_run(run.uid, branch=run.branch, frontier=run.frontier, revision=run.revision, cursor=run.cursor)
+    return acquired(tx, run, branch, branch.origin.step)
