@@ -430,6 +430,7 @@ class Given(_message.Message):
     EPOCH_FIELD_NUMBER: _builtins.int
     FACTORS_FIELD_NUMBER: _builtins.int
     SEEN_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
     metric: _builtins.float
     """What `scheduler.step(metric)` was given; may be nan."""
     epoch: _builtins.float
@@ -444,6 +445,10 @@ class Given(_message.Message):
     def seen(self) -> _containers.RepeatedCompositeFieldContainer[Global___Seen]:
         """What the param groups held, where other code has written them since the step before; all tracks."""
 
+    @_builtins.property
+    def progress(self) -> Global___Progress:
+        """What the job has behind it at the step. Totals of the run, not what the step added."""
+
     def __init__(
         self,
         *,
@@ -451,10 +456,11 @@ class Given(_message.Message):
         epoch: _builtins.float | None = ...,
         factors: _abc.Iterable[_builtins.float] | None = ...,
         seen: _abc.Iterable[Global___Seen] | None = ...,
+        progress: Global___Progress | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "_metric", b"_metric", "epoch", b"epoch", "metric", b"metric"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "_metric", b"_metric", "epoch", b"epoch", "metric", b"metric", "progress", b"progress"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "_metric", b"_metric", "epoch", b"epoch", "factors", b"factors", "metric", b"metric", "seen", b"seen"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "_metric", b"_metric", "epoch", b"epoch", "factors", b"factors", "metric", b"metric", "progress", b"progress", "seen", b"seen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__epoch: _TypeAlias = _typing.Literal["epoch"]  # noqa: Y015
     _WhichOneofArgType__epoch: _TypeAlias = _typing.Literal["_epoch", b"_epoch"]  # noqa: Y015
@@ -466,6 +472,44 @@ class Given(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__metric) -> _WhichOneofReturnType__metric | None: ...
 
 Global___Given: _TypeAlias = Given  # noqa: Y015
+
+@_typing.final
+class Progress(_message.Message):
+    """What schedules can count besides steps."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPOCHS_FIELD_NUMBER: _builtins.int
+    SAMPLES_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    epochs: _builtins.float
+    samples: _builtins.float
+    tokens: _builtins.float
+    def __init__(
+        self,
+        *,
+        epochs: _builtins.float | None = ...,
+        samples: _builtins.float | None = ...,
+        tokens: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_epochs", b"_epochs", "_samples", b"_samples", "_tokens", b"_tokens", "epochs", b"epochs", "samples", b"samples", "tokens", b"tokens"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epochs", b"_epochs", "_samples", b"_samples", "_tokens", b"_tokens", "epochs", b"epochs", "samples", b"samples", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__epochs: _TypeAlias = _typing.Literal["epochs"]  # noqa: Y015
+    _WhichOneofArgType__epochs: _TypeAlias = _typing.Literal["_epochs", b"_epochs"]  # noqa: Y015
+    _WhichOneofReturnType__samples: _TypeAlias = _typing.Literal["samples"]  # noqa: Y015
+    _WhichOneofArgType__samples: _TypeAlias = _typing.Literal["_samples", b"_samples"]  # noqa: Y015
+    _WhichOneofReturnType__tokens: _TypeAlias = _typing.Literal["tokens"]  # noqa: Y015
+    _WhichOneofArgType__tokens: _TypeAlias = _typing.Literal["_tokens", b"_tokens"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__epochs) -> _WhichOneofReturnType__epochs | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__samples) -> _WhichOneofReturnType__samples | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tokens) -> _WhichOneofReturnType__tokens | None: ...
+
+Global___Progress: _TypeAlias = Progress  # noqa: Y015
 
 @_typing.final
 class Seen(_message.Message):

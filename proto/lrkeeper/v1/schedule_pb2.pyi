@@ -47,6 +47,21 @@ class Schedule(_message.Message):
     REDUCE_LR_ON_PLATEAU_FIELD_NUMBER: _builtins.int
     SWALR_FIELD_NUMBER: _builtins.int
     CHAINED_SCHEDULER_FIELD_NUMBER: _builtins.int
+    CONSTANT_FIELD_NUMBER: _builtins.int
+    RAMP_FIELD_NUMBER: _builtins.int
+    POWER_FIELD_NUMBER: _builtins.int
+    POINTS_FIELD_NUMBER: _builtins.int
+    EXPRESSION_FIELD_NUMBER: _builtins.int
+    DECAY_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    AFFINE_FIELD_NUMBER: _builtins.int
+    PICK_FIELD_NUMBER: _builtins.int
+    WARP_FIELD_NUMBER: _builtins.int
+    REPEAT_FIELD_NUMBER: _builtins.int
+    PLATEAU_FIELD_NUMBER: _builtins.int
+    GREEDY_FIELD_NUMBER: _builtins.int
+    TRACKS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def step_lr(self) -> Global___StepLR: ...
     @_builtins.property
@@ -81,6 +96,36 @@ class Schedule(_message.Message):
     def swalr(self) -> Global___SWALR: ...
     @_builtins.property
     def chained_scheduler(self) -> Global___ChainedScheduler: ...
+    @_builtins.property
+    def constant(self) -> Global___Constant: ...
+    @_builtins.property
+    def ramp(self) -> Global___Ramp: ...
+    @_builtins.property
+    def power(self) -> Global___Power: ...
+    @_builtins.property
+    def points(self) -> Global___Points: ...
+    @_builtins.property
+    def expression(self) -> Global___Expression: ...
+    @_builtins.property
+    def decay(self) -> Global___Decay: ...
+    @_builtins.property
+    def steps(self) -> Global___Steps: ...
+    @_builtins.property
+    def product(self) -> Global___Product: ...
+    @_builtins.property
+    def affine(self) -> Global___Affine: ...
+    @_builtins.property
+    def pick(self) -> Global___Pick: ...
+    @_builtins.property
+    def warp(self) -> Global___Warp: ...
+    @_builtins.property
+    def repeat(self) -> Global___Repeat: ...
+    @_builtins.property
+    def plateau(self) -> Global___Plateau: ...
+    @_builtins.property
+    def greedy(self) -> Global___Greedy: ...
+    @_builtins.property
+    def tracks(self) -> Global___Tracks: ...
     def __init__(
         self,
         *,
@@ -101,12 +146,27 @@ class Schedule(_message.Message):
         reduce_lr_on_plateau: Global___ReduceLROnPlateau | None = ...,
         swalr: Global___SWALR | None = ...,
         chained_scheduler: Global___ChainedScheduler | None = ...,
+        constant: Global___Constant | None = ...,
+        ramp: Global___Ramp | None = ...,
+        power: Global___Power | None = ...,
+        points: Global___Points | None = ...,
+        expression: Global___Expression | None = ...,
+        decay: Global___Decay | None = ...,
+        steps: Global___Steps | None = ...,
+        product: Global___Product | None = ...,
+        affine: Global___Affine | None = ...,
+        pick: Global___Pick | None = ...,
+        warp: Global___Warp | None = ...,
+        repeat: Global___Repeat | None = ...,
+        plateau: Global___Plateau | None = ...,
+        greedy: Global___Greedy | None = ...,
+        tracks: Global___Tracks | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chained_scheduler", b"chained_scheduler", "constant_lr", b"constant_lr", "cosine_annealing_lr", b"cosine_annealing_lr", "cosine_annealing_warm_restarts", b"cosine_annealing_warm_restarts", "cyclic_lr", b"cyclic_lr", "exponential_lr", b"exponential_lr", "kind", b"kind", "lambda_lr", b"lambda_lr", "linear_lr", b"linear_lr", "multi_step_lr", b"multi_step_lr", "multiplicative_lr", b"multiplicative_lr", "one_cycle_lr", b"one_cycle_lr", "polynomial_lr", b"polynomial_lr", "reduce_lr_on_plateau", b"reduce_lr_on_plateau", "sequence", b"sequence", "sequential_lr", b"sequential_lr", "step_lr", b"step_lr", "swalr", b"swalr"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["affine", b"affine", "chained_scheduler", b"chained_scheduler", "constant", b"constant", "constant_lr", b"constant_lr", "cosine_annealing_lr", b"cosine_annealing_lr", "cosine_annealing_warm_restarts", b"cosine_annealing_warm_restarts", "cyclic_lr", b"cyclic_lr", "decay", b"decay", "exponential_lr", b"exponential_lr", "expression", b"expression", "greedy", b"greedy", "kind", b"kind", "lambda_lr", b"lambda_lr", "linear_lr", b"linear_lr", "multi_step_lr", b"multi_step_lr", "multiplicative_lr", b"multiplicative_lr", "one_cycle_lr", b"one_cycle_lr", "pick", b"pick", "plateau", b"plateau", "points", b"points", "polynomial_lr", b"polynomial_lr", "power", b"power", "product", b"product", "ramp", b"ramp", "reduce_lr_on_plateau", b"reduce_lr_on_plateau", "repeat", b"repeat", "sequence", b"sequence", "sequential_lr", b"sequential_lr", "step_lr", b"step_lr", "steps", b"steps", "swalr", b"swalr", "tracks", b"tracks", "warp", b"warp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained_scheduler", b"chained_scheduler", "constant_lr", b"constant_lr", "cosine_annealing_lr", b"cosine_annealing_lr", "cosine_annealing_warm_restarts", b"cosine_annealing_warm_restarts", "cyclic_lr", b"cyclic_lr", "exponential_lr", b"exponential_lr", "kind", b"kind", "lambda_lr", b"lambda_lr", "linear_lr", b"linear_lr", "multi_step_lr", b"multi_step_lr", "multiplicative_lr", b"multiplicative_lr", "one_cycle_lr", b"one_cycle_lr", "polynomial_lr", b"polynomial_lr", "reduce_lr_on_plateau", b"reduce_lr_on_plateau", "sequence", b"sequence", "sequential_lr", b"sequential_lr", "step_lr", b"step_lr", "swalr", b"swalr"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["affine", b"affine", "chained_scheduler", b"chained_scheduler", "constant", b"constant", "constant_lr", b"constant_lr", "cosine_annealing_lr", b"cosine_annealing_lr", "cosine_annealing_warm_restarts", b"cosine_annealing_warm_restarts", "cyclic_lr", b"cyclic_lr", "decay", b"decay", "exponential_lr", b"exponential_lr", "expression", b"expression", "greedy", b"greedy", "kind", b"kind", "lambda_lr", b"lambda_lr", "linear_lr", b"linear_lr", "multi_step_lr", b"multi_step_lr", "multiplicative_lr", b"multiplicative_lr", "one_cycle_lr", b"one_cycle_lr", "pick", b"pick", "plateau", b"plateau", "points", b"points", "polynomial_lr", b"polynomial_lr", "power", b"power", "product", b"product", "ramp", b"ramp", "reduce_lr_on_plateau", b"reduce_lr_on_plateau", "repeat", b"repeat", "sequence", b"sequence", "sequential_lr", b"sequential_lr", "step_lr", b"step_lr", "steps", b"steps", "swalr", b"swalr", "tracks", b"tracks", "warp", b"warp"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["step_lr", "multi_step_lr", "sequential_lr", "sequence", "constant_lr", "linear_lr", "exponential_lr", "polynomial_lr", "cosine_annealing_lr", "cosine_annealing_warm_restarts", "cyclic_lr", "one_cycle_lr", "lambda_lr", "multiplicative_lr", "reduce_lr_on_plateau", "swalr", "chained_scheduler"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["step_lr", "multi_step_lr", "sequential_lr", "sequence", "constant_lr", "linear_lr", "exponential_lr", "polynomial_lr", "cosine_annealing_lr", "cosine_annealing_warm_restarts", "cyclic_lr", "one_cycle_lr", "lambda_lr", "multiplicative_lr", "reduce_lr_on_plateau", "swalr", "chained_scheduler", "constant", "ramp", "power", "points", "expression", "decay", "steps", "product", "affine", "pick", "warp", "repeat", "plateau", "greedy", "tracks"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -207,25 +267,31 @@ Global___SequentialLR: _TypeAlias = SequentialLR  # noqa: Y015
 
 @_typing.final
 class Sequence(_message.Message):
-    """Stages one after another, each taking the value reached by the stage before as its base lr, and
-    counting its own steps from 0. torch has no such scheduler.
+    """Stages one after another. A stage of a torch class takes the value reached by the stage before as its
+    base lr; one of a composable kind may go on from it (`before`). torch has no such scheduler.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     STAGES_FIELD_NUMBER: _builtins.int
+    BOUNDARY_FIELD_NUMBER: _builtins.int
+    boundary: _builtins.str
+    """Whose value the step has at which a stage starts: "later" (if absent) or "earlier"."""
     @_builtins.property
     def stages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Stage]: ...
     def __init__(
         self,
         *,
         stages: _abc.Iterable[Global___Stage] | None = ...,
+        boundary: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_boundary", b"_boundary", "boundary", b"boundary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["stages", b"stages"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_boundary", b"_boundary", "boundary", b"boundary", "stages", b"stages"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__boundary: _TypeAlias = _typing.Literal["boundary"]  # noqa: Y015
+    _WhichOneofArgType__boundary: _TypeAlias = _typing.Literal["_boundary", b"_boundary"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__boundary) -> _WhichOneofReturnType__boundary | None: ...
 
 Global___Sequence: _TypeAlias = Sequence  # noqa: Y015
 
@@ -237,25 +303,48 @@ class Stage(_message.Message):
 
     SCHEDULE_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
+    OVER_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
     at: _builtins.int
-    """The step at which this stage starts: that step still has the value of the stage before, from
-    which this stage goes on. Required and increasing; the first stage has none (it starts at 0).
+    """The step at which this stage starts, from which a torch class goes on with the value of the stage
+    before. Increasing; the first stage has none (it starts at 0), nor has one after a stage with `over`.
     """
+    label: _builtins.str
+    """What people call it: "warmup"."""
+    clock: _builtins.str
+    """What the stage's schedule counts: "local" (if absent: from the stage's start) or "outer" (the sequence's)."""
     @_builtins.property
     def schedule(self) -> Global___Schedule: ...
+    @_builtins.property
+    def over(self) -> Global___Span:
+        """How long the stage is. The last one may go on for ever without."""
+
     def __init__(
         self,
         *,
         schedule: Global___Schedule | None = ...,
         at: _builtins.int | None = ...,
+        over: Global___Span | None = ...,
+        label: _builtins.str | None = ...,
+        clock: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_at", b"_at", "at", b"at", "schedule", b"schedule"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_at", b"_at", "_clock", b"_clock", "_label", b"_label", "at", b"at", "clock", b"clock", "label", b"label", "over", b"over", "schedule", b"schedule"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_at", b"_at", "at", b"at", "schedule", b"schedule"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_at", b"_at", "_clock", b"_clock", "_label", b"_label", "at", b"at", "clock", b"clock", "label", b"label", "over", b"over", "schedule", b"schedule"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__at: _TypeAlias = _typing.Literal["at"]  # noqa: Y015
     _WhichOneofArgType__at: _TypeAlias = _typing.Literal["_at", b"_at"]  # noqa: Y015
+    _WhichOneofReturnType__clock: _TypeAlias = _typing.Literal["clock"]  # noqa: Y015
+    _WhichOneofArgType__clock: _TypeAlias = _typing.Literal["_clock", b"_clock"]  # noqa: Y015
+    _WhichOneofReturnType__label: _TypeAlias = _typing.Literal["label"]  # noqa: Y015
+    _WhichOneofArgType__label: _TypeAlias = _typing.Literal["_label", b"_label"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__at) -> _WhichOneofReturnType__at | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__clock) -> _WhichOneofReturnType__clock | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__label) -> _WhichOneofReturnType__label | None: ...
 
 Global___Stage: _TypeAlias = Stage  # noqa: Y015
 
@@ -878,6 +967,943 @@ class ChainedScheduler(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ChainedScheduler: _TypeAlias = ChainedScheduler  # noqa: Y015
+
+@_typing.final
+class Span(_message.Message):
+    """The kinds from here on are closed forms: the value at a time follows from the time alone. A schedule's
+    clock counts the unit that its spans are in; times within a stage count from the stage's start.
+
+    A length, or a time.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEPS_FIELD_NUMBER: _builtins.int
+    EPOCHS_FIELD_NUMBER: _builtins.int
+    SAMPLES_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    FRACTION_FIELD_NUMBER: _builtins.int
+    PARAMETER_FIELD_NUMBER: _builtins.int
+    steps: _builtins.float
+    epochs: _builtins.float
+    samples: _builtins.float
+    tokens: _builtins.float
+    fraction: _builtins.float
+    """Of the total."""
+    parameter: _builtins.str
+    """So many steps as a parameter of the definition says."""
+    def __init__(
+        self,
+        *,
+        steps: _builtins.float = ...,
+        epochs: _builtins.float = ...,
+        samples: _builtins.float = ...,
+        tokens: _builtins.float = ...,
+        fraction: _builtins.float = ...,
+        parameter: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["epochs", b"epochs", "fraction", b"fraction", "parameter", b"parameter", "samples", b"samples", "steps", b"steps", "tokens", b"tokens", "unit", b"unit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epochs", b"epochs", "fraction", b"fraction", "parameter", b"parameter", "samples", b"samples", "steps", b"steps", "tokens", b"tokens", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_unit: _TypeAlias = _typing.Literal["steps", "epochs", "samples", "tokens", "fraction", "parameter"]  # noqa: Y015
+    _WhichOneofArgType_unit: _TypeAlias = _typing.Literal["unit", b"unit"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_unit) -> _WhichOneofReturnType_unit | None: ...
+
+Global___Span: _TypeAlias = Span  # noqa: Y015
+
+@_typing.final
+class Level(_message.Message):
+    """A height."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ABSOLUTE_FIELD_NUMBER: _builtins.int
+    RELATIVE_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    PARAMETER_FIELD_NUMBER: _builtins.int
+    absolute: _builtins.float
+    relative: _builtins.float
+    """Times the base value."""
+    before: _builtins.float
+    """Times the value that the stage before has reached."""
+    parameter: _builtins.str
+    """A number as a parameter of the definition says."""
+    def __init__(
+        self,
+        *,
+        absolute: _builtins.float = ...,
+        relative: _builtins.float = ...,
+        before: _builtins.float = ...,
+        parameter: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["absolute", b"absolute", "before", b"before", "of", b"of", "parameter", b"parameter", "relative", b"relative"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absolute", b"absolute", "before", b"before", "of", b"of", "parameter", b"parameter", "relative", b"relative"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_of: _TypeAlias = _typing.Literal["absolute", "relative", "before", "parameter"]  # noqa: Y015
+    _WhichOneofArgType_of: _TypeAlias = _typing.Literal["of", b"of"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_of) -> _WhichOneofReturnType_of | None: ...
+
+Global___Level: _TypeAlias = Level  # noqa: Y015
+
+@_typing.final
+class Constant(_message.Message):
+    """The same value for ever."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def value(self) -> Global___Level:
+        """Once the base value if absent."""
+
+    def __init__(
+        self,
+        *,
+        value: Global___Level | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Constant: _TypeAlias = Constant  # noqa: Y015
+
+@_typing.final
+class Ramp(_message.Message):
+    """From one level to another: begin + (end - begin) * ease(p), where p is the part of `over` that has passed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEGIN_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    OVER_FIELD_NUMBER: _builtins.int
+    EASE_FIELD_NUMBER: _builtins.int
+    POWER_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    WARP_FIELD_NUMBER: _builtins.int
+    COUNTING_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    ease: _builtins.str
+    """"linear" (if absent), "cosine", "polynomial", "power", "tanh", "exponential", "log" or "geometric"."""
+    power: _builtins.float
+    """The exponent of cosine (1 if absent), polynomial and power (2 if absent)."""
+    low: _builtins.float
+    """Where the tanh begins and ends; -7 and 3 if absent."""
+    high: _builtins.float
+    warp: _builtins.float
+    """The exponent of p before it is eased; 1 if absent."""
+    counting: _builtins.str
+    """Which part of a ramp over W steps step u of it has: "from_zero" (u / W, if absent), "from_one" ((u + 1) / W),
+    "inside" ((u + 1) / (W + 1)) or "to_last" (u / (W - 1)).
+    """
+    after: _builtins.str
+    """What comes after: "hold" (if absent) or "extend", the formula goes on."""
+    @_builtins.property
+    def begin(self) -> Global___Level:
+        """What the stage before has reached if absent; the base value if there is none."""
+
+    @_builtins.property
+    def end(self) -> Global___Level:
+        """The base value if absent."""
+
+    @_builtins.property
+    def over(self) -> Global___Span:
+        """Required."""
+
+    def __init__(
+        self,
+        *,
+        begin: Global___Level | None = ...,
+        end: Global___Level | None = ...,
+        over: Global___Span | None = ...,
+        ease: _builtins.str | None = ...,
+        power: _builtins.float | None = ...,
+        low: _builtins.float | None = ...,
+        high: _builtins.float | None = ...,
+        warp: _builtins.float | None = ...,
+        counting: _builtins.str | None = ...,
+        after: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_after", b"_after", "_counting", b"_counting", "_ease", b"_ease", "_high", b"_high", "_low", b"_low", "_power", b"_power", "_warp", b"_warp", "after", b"after", "begin", b"begin", "counting", b"counting", "ease", b"ease", "end", b"end", "high", b"high", "low", b"low", "over", b"over", "power", b"power", "warp", b"warp"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after", b"_after", "_counting", b"_counting", "_ease", b"_ease", "_high", b"_high", "_low", b"_low", "_power", b"_power", "_warp", b"_warp", "after", b"after", "begin", b"begin", "counting", b"counting", "ease", b"ease", "end", b"end", "high", b"high", "low", b"low", "over", b"over", "power", b"power", "warp", b"warp"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__after: _TypeAlias = _typing.Literal["after"]  # noqa: Y015
+    _WhichOneofArgType__after: _TypeAlias = _typing.Literal["_after", b"_after"]  # noqa: Y015
+    _WhichOneofReturnType__counting: _TypeAlias = _typing.Literal["counting"]  # noqa: Y015
+    _WhichOneofArgType__counting: _TypeAlias = _typing.Literal["_counting", b"_counting"]  # noqa: Y015
+    _WhichOneofReturnType__ease: _TypeAlias = _typing.Literal["ease"]  # noqa: Y015
+    _WhichOneofArgType__ease: _TypeAlias = _typing.Literal["_ease", b"_ease"]  # noqa: Y015
+    _WhichOneofReturnType__high: _TypeAlias = _typing.Literal["high"]  # noqa: Y015
+    _WhichOneofArgType__high: _TypeAlias = _typing.Literal["_high", b"_high"]  # noqa: Y015
+    _WhichOneofReturnType__low: _TypeAlias = _typing.Literal["low"]  # noqa: Y015
+    _WhichOneofArgType__low: _TypeAlias = _typing.Literal["_low", b"_low"]  # noqa: Y015
+    _WhichOneofReturnType__power: _TypeAlias = _typing.Literal["power"]  # noqa: Y015
+    _WhichOneofArgType__power: _TypeAlias = _typing.Literal["_power", b"_power"]  # noqa: Y015
+    _WhichOneofReturnType__warp: _TypeAlias = _typing.Literal["warp"]  # noqa: Y015
+    _WhichOneofArgType__warp: _TypeAlias = _typing.Literal["_warp", b"_warp"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__after) -> _WhichOneofReturnType__after | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__counting) -> _WhichOneofReturnType__counting | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ease) -> _WhichOneofReturnType__ease | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__high) -> _WhichOneofReturnType__high | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__low) -> _WhichOneofReturnType__low | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__power) -> _WhichOneofReturnType__power | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__warp) -> _WhichOneofReturnType__warp | None: ...
+
+Global___Ramp: _TypeAlias = Ramp  # noqa: Y015
+
+@_typing.final
+class Power(_message.Message):
+    """toward + (begin - toward) * (1 + u / scale) ** -power."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEGIN_FIELD_NUMBER: _builtins.int
+    TOWARD_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    POWER_FIELD_NUMBER: _builtins.int
+    power: _builtins.float
+    """0.5 if absent."""
+    @_builtins.property
+    def begin(self) -> Global___Level:
+        """What the stage before has reached if absent; the base value if there is none."""
+
+    @_builtins.property
+    def toward(self) -> Global___Level:
+        """0 if absent."""
+
+    @_builtins.property
+    def scale(self) -> Global___Span:
+        """Required."""
+
+    def __init__(
+        self,
+        *,
+        begin: Global___Level | None = ...,
+        toward: Global___Level | None = ...,
+        scale: Global___Span | None = ...,
+        power: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_power", b"_power", "begin", b"begin", "power", b"power", "scale", b"scale", "toward", b"toward"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_power", b"_power", "begin", b"begin", "power", b"power", "scale", b"scale", "toward", b"toward"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__power: _TypeAlias = _typing.Literal["power"]  # noqa: Y015
+    _WhichOneofArgType__power: _TypeAlias = _typing.Literal["_power", b"_power"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__power) -> _WhichOneofReturnType__power | None: ...
+
+Global___Power: _TypeAlias = Power  # noqa: Y015
+
+@_typing.final
+class Points(_message.Message):
+    """Values at given times, and between them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINTS_FIELD_NUMBER: _builtins.int
+    INTERPOLATION_FIELD_NUMBER: _builtins.int
+    BOUNDARY_FIELD_NUMBER: _builtins.int
+    interpolation: _builtins.str
+    """"linear" (if absent), "step" (the value of the last point holds) or "cosine"."""
+    boundary: _builtins.str
+    """Whose value the time of a point has in "step": "later" (if absent) or "earlier"."""
+    @_builtins.property
+    def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___Point]:
+        """At least one; their times increase."""
+
+    def __init__(
+        self,
+        *,
+        points: _abc.Iterable[Global___Point] | None = ...,
+        interpolation: _builtins.str | None = ...,
+        boundary: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_boundary", b"_boundary", "_interpolation", b"_interpolation", "boundary", b"boundary", "interpolation", b"interpolation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_boundary", b"_boundary", "_interpolation", b"_interpolation", "boundary", b"boundary", "interpolation", b"interpolation", "points", b"points"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__boundary: _TypeAlias = _typing.Literal["boundary"]  # noqa: Y015
+    _WhichOneofArgType__boundary: _TypeAlias = _typing.Literal["_boundary", b"_boundary"]  # noqa: Y015
+    _WhichOneofReturnType__interpolation: _TypeAlias = _typing.Literal["interpolation"]  # noqa: Y015
+    _WhichOneofArgType__interpolation: _TypeAlias = _typing.Literal["_interpolation", b"_interpolation"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__boundary) -> _WhichOneofReturnType__boundary | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__interpolation) -> _WhichOneofReturnType__interpolation | None: ...
+
+Global___Points: _TypeAlias = Points  # noqa: Y015
+
+@_typing.final
+class Point(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def at(self) -> Global___Span: ...
+    @_builtins.property
+    def value(self) -> Global___Level: ...
+    def __init__(
+        self,
+        *,
+        at: Global___Span | None = ...,
+        value: Global___Level | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Point: _TypeAlias = Point  # noqa: Y015
+
+@_typing.final
+class Expression(_message.Message):
+    """A formula of lrkeeper's own closed grammar."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    RELATIVE_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """Required."""
+    relative: _builtins.bool
+    """Whether the result is times the base value; false if absent."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str | None = ...,
+        relative: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_relative", b"_relative", "_text", b"_text", "relative", b"relative", "text", b"text"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_relative", b"_relative", "_text", b"_text", "relative", b"relative", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__relative: _TypeAlias = _typing.Literal["relative"]  # noqa: Y015
+    _WhichOneofArgType__relative: _TypeAlias = _typing.Literal["_relative", b"_relative"]  # noqa: Y015
+    _WhichOneofReturnType__text: _TypeAlias = _typing.Literal["text"]  # noqa: Y015
+    _WhichOneofArgType__text: _TypeAlias = _typing.Literal["_text", b"_text"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__relative) -> _WhichOneofReturnType__relative | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__text) -> _WhichOneofReturnType__text | None: ...
+
+Global___Expression: _TypeAlias = Expression  # noqa: Y015
+
+@_typing.final
+class Decay(_message.Message):
+    """begin * factor ** (u / every)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEGIN_FIELD_NUMBER: _builtins.int
+    FACTOR_FIELD_NUMBER: _builtins.int
+    EVERY_FIELD_NUMBER: _builtins.int
+    STAIRCASE_FIELD_NUMBER: _builtins.int
+    factor: _builtins.float
+    """Required."""
+    staircase: _builtins.bool
+    """Whether the exponent is rounded down, so that the value falls in steps; true if absent."""
+    @_builtins.property
+    def begin(self) -> Global___Level:
+        """The base value if absent."""
+
+    @_builtins.property
+    def every(self) -> Global___Span:
+        """Required."""
+
+    def __init__(
+        self,
+        *,
+        begin: Global___Level | None = ...,
+        factor: _builtins.float | None = ...,
+        every: Global___Span | None = ...,
+        staircase: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_factor", b"_factor", "_staircase", b"_staircase", "begin", b"begin", "every", b"every", "factor", b"factor", "staircase", b"staircase"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_factor", b"_factor", "_staircase", b"_staircase", "begin", b"begin", "every", b"every", "factor", b"factor", "staircase", b"staircase"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__factor: _TypeAlias = _typing.Literal["factor"]  # noqa: Y015
+    _WhichOneofArgType__factor: _TypeAlias = _typing.Literal["_factor", b"_factor"]  # noqa: Y015
+    _WhichOneofReturnType__staircase: _TypeAlias = _typing.Literal["staircase"]  # noqa: Y015
+    _WhichOneofArgType__staircase: _TypeAlias = _typing.Literal["_staircase", b"_staircase"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__factor) -> _WhichOneofReturnType__factor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__staircase) -> _WhichOneofReturnType__staircase | None: ...
+
+Global___Decay: _TypeAlias = Decay  # noqa: Y015
+
+@_typing.final
+class Steps(_message.Message):
+    """Drops at given times: begin times the factor of each time that has come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEGIN_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    FACTORS_FIELD_NUMBER: _builtins.int
+    BOUNDARY_FIELD_NUMBER: _builtins.int
+    boundary: _builtins.str
+    """Whether the time of a drop has the value after it ("later", if absent) or before ("earlier")."""
+    @_builtins.property
+    def begin(self) -> Global___Level:
+        """The base value if absent."""
+
+    @_builtins.property
+    def at(self) -> _containers.RepeatedCompositeFieldContainer[Global___Span]:
+        """Increasing."""
+
+    @_builtins.property
+    def factors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """One for each time, or one for all; 0.1 if empty."""
+
+    def __init__(
+        self,
+        *,
+        begin: Global___Level | None = ...,
+        at: _abc.Iterable[Global___Span] | None = ...,
+        factors: _abc.Iterable[_builtins.float] | None = ...,
+        boundary: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_boundary", b"_boundary", "begin", b"begin", "boundary", b"boundary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_boundary", b"_boundary", "at", b"at", "begin", b"begin", "boundary", b"boundary", "factors", b"factors"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__boundary: _TypeAlias = _typing.Literal["boundary"]  # noqa: Y015
+    _WhichOneofArgType__boundary: _TypeAlias = _typing.Literal["_boundary", b"_boundary"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__boundary) -> _WhichOneofReturnType__boundary | None: ...
+
+Global___Steps: _TypeAlias = Steps  # noqa: Y015
+
+@_typing.final
+class Product(_message.Message):
+    """The base value times all of these: once the base value is 1 in them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHEDULES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def schedules(self) -> _containers.RepeatedCompositeFieldContainer[Global___Schedule]: ...
+    def __init__(
+        self,
+        *,
+        schedules: _abc.Iterable[Global___Schedule] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["schedules", b"schedules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Product: _TypeAlias = Product  # noqa: Y015
+
+@_typing.final
+class Affine(_message.Message):
+    """scale * value + add, not below low and not above high."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    ADD_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    scale: _builtins.float
+    """1 if absent."""
+    @_builtins.property
+    def schedule(self) -> Global___Schedule: ...
+    @_builtins.property
+    def add(self) -> Global___Level:
+        """0 if absent."""
+
+    @_builtins.property
+    def low(self) -> Global___Level: ...
+    @_builtins.property
+    def high(self) -> Global___Level: ...
+    def __init__(
+        self,
+        *,
+        schedule: Global___Schedule | None = ...,
+        scale: _builtins.float | None = ...,
+        add: Global___Level | None = ...,
+        low: Global___Level | None = ...,
+        high: Global___Level | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_scale", b"_scale", "add", b"add", "high", b"high", "low", b"low", "scale", b"scale", "schedule", b"schedule"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_scale", b"_scale", "add", b"add", "high", b"high", "low", b"low", "scale", b"scale", "schedule", b"schedule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__scale: _TypeAlias = _typing.Literal["scale"]  # noqa: Y015
+    _WhichOneofArgType__scale: _TypeAlias = _typing.Literal["_scale", b"_scale"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__scale) -> _WhichOneofReturnType__scale | None: ...
+
+Global___Affine: _TypeAlias = Affine  # noqa: Y015
+
+@_typing.final
+class Pick(_message.Message):
+    """The least or the greatest of several values."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WHICH_FIELD_NUMBER: _builtins.int
+    SCHEDULES_FIELD_NUMBER: _builtins.int
+    which: _builtins.str
+    """"least" or "greatest". Required."""
+    @_builtins.property
+    def schedules(self) -> _containers.RepeatedCompositeFieldContainer[Global___Schedule]: ...
+    def __init__(
+        self,
+        *,
+        which: _builtins.str | None = ...,
+        schedules: _abc.Iterable[Global___Schedule] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_which", b"_which", "which", b"which"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_which", b"_which", "schedules", b"schedules", "which", b"which"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__which: _TypeAlias = _typing.Literal["which"]  # noqa: Y015
+    _WhichOneofArgType__which: _TypeAlias = _typing.Literal["_which", b"_which"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__which) -> _WhichOneofReturnType__which | None: ...
+
+Global___Pick: _TypeAlias = Pick  # noqa: Y015
+
+@_typing.final
+class Warp(_message.Message):
+    """Another clock: rate * (u, rounded down to a multiple of every) + shift; never below 0."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    SHIFT_FIELD_NUMBER: _builtins.int
+    EVERY_FIELD_NUMBER: _builtins.int
+    rate: _builtins.float
+    """1 if absent."""
+    @_builtins.property
+    def schedule(self) -> Global___Schedule: ...
+    @_builtins.property
+    def shift(self) -> Global___Span: ...
+    @_builtins.property
+    def every(self) -> Global___Span: ...
+    def __init__(
+        self,
+        *,
+        schedule: Global___Schedule | None = ...,
+        rate: _builtins.float | None = ...,
+        shift: Global___Span | None = ...,
+        every: Global___Span | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_rate", b"_rate", "every", b"every", "rate", b"rate", "schedule", b"schedule", "shift", b"shift"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rate", b"_rate", "every", b"every", "rate", b"rate", "schedule", b"schedule", "shift", b"shift"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__rate: _TypeAlias = _typing.Literal["rate"]  # noqa: Y015
+    _WhichOneofArgType__rate: _TypeAlias = _typing.Literal["_rate", b"_rate"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rate) -> _WhichOneofReturnType__rate | None: ...
+
+Global___Warp: _TypeAlias = Warp  # noqa: Y015
+
+@_typing.final
+class Repeat(_message.Message):
+    """A schedule again and again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    GROWTH_FIELD_NUMBER: _builtins.int
+    GAIN_FIELD_NUMBER: _builtins.int
+    GAIN_ON_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    AFTERWARDS_FIELD_NUMBER: _builtins.int
+    growth: _builtins.float
+    """By what each cycle is longer than the one before; 1 if absent."""
+    gain: _builtins.float
+    """By what each cycle is higher or lower; 1 if absent."""
+    gain_on: _builtins.str
+    """What the gain multiplies: "peak" (the base value, if absent), "amplitude" (what lies above the cycle's
+    last value) or "both" (all).
+    """
+    count: _builtins.int
+    """How many cycles; for ever if absent."""
+    @_builtins.property
+    def schedule(self) -> Global___Schedule: ...
+    @_builtins.property
+    def period(self) -> Global___Span:
+        """The length of the first cycle. Required."""
+
+    @_builtins.property
+    def afterwards(self) -> Global___Schedule:
+        """What comes after them; the last value of the last cycle if absent."""
+
+    def __init__(
+        self,
+        *,
+        schedule: Global___Schedule | None = ...,
+        period: Global___Span | None = ...,
+        growth: _builtins.float | None = ...,
+        gain: _builtins.float | None = ...,
+        gain_on: _builtins.str | None = ...,
+        count: _builtins.int | None = ...,
+        afterwards: Global___Schedule | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_gain", b"_gain", "_gain_on", b"_gain_on", "_growth", b"_growth", "afterwards", b"afterwards", "count", b"count", "gain", b"gain", "gain_on", b"gain_on", "growth", b"growth", "period", b"period", "schedule", b"schedule"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_gain", b"_gain", "_gain_on", b"_gain_on", "_growth", b"_growth", "afterwards", b"afterwards", "count", b"count", "gain", b"gain", "gain_on", b"gain_on", "growth", b"growth", "period", b"period", "schedule", b"schedule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__count: _TypeAlias = _typing.Literal["count"]  # noqa: Y015
+    _WhichOneofArgType__count: _TypeAlias = _typing.Literal["_count", b"_count"]  # noqa: Y015
+    _WhichOneofReturnType__gain: _TypeAlias = _typing.Literal["gain"]  # noqa: Y015
+    _WhichOneofArgType__gain: _TypeAlias = _typing.Literal["_gain", b"_gain"]  # noqa: Y015
+    _WhichOneofReturnType__gain_on: _TypeAlias = _typing.Literal["gain_on"]  # noqa: Y015
+    _WhichOneofArgType__gain_on: _TypeAlias = _typing.Literal["_gain_on", b"_gain_on"]  # noqa: Y015
+    _WhichOneofReturnType__growth: _TypeAlias = _typing.Literal["growth"]  # noqa: Y015
+    _WhichOneofArgType__growth: _TypeAlias = _typing.Literal["_growth", b"_growth"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__count) -> _WhichOneofReturnType__count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gain) -> _WhichOneofReturnType__gain | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gain_on) -> _WhichOneofReturnType__gain_on | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__growth) -> _WhichOneofReturnType__growth | None: ...
+
+Global___Repeat: _TypeAlias = Repeat  # noqa: Y015
+
+@_typing.final
+class Plateau(_message.Message):
+    """A schedule times a factor that falls when a metric has not become better for a while."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    FACTOR_FIELD_NUMBER: _builtins.int
+    PATIENCE_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    THRESHOLD_MODE_FIELD_NUMBER: _builtins.int
+    COOLDOWN_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    FIRES_FIELD_NUMBER: _builtins.int
+    mode: _builtins.str
+    """"min" (if absent) or "max"."""
+    factor: _builtins.float
+    """0.1 if absent."""
+    patience: _builtins.int
+    """10 if absent."""
+    threshold: _builtins.float
+    """0.0001 if absent."""
+    threshold_mode: _builtins.str
+    """"rel" (if absent) or "abs"."""
+    cooldown: _builtins.int
+    """0 if absent."""
+    fires: _builtins.str
+    """When it falls: bad reports "beyond" the patience (if absent), "at" it, or "exactly" at it."""
+    @_builtins.property
+    def schedule(self) -> Global___Schedule:
+        """The base value if absent."""
+
+    @_builtins.property
+    def low(self) -> Global___Level:
+        """0 if absent."""
+
+    def __init__(
+        self,
+        *,
+        schedule: Global___Schedule | None = ...,
+        mode: _builtins.str | None = ...,
+        factor: _builtins.float | None = ...,
+        patience: _builtins.int | None = ...,
+        threshold: _builtins.float | None = ...,
+        threshold_mode: _builtins.str | None = ...,
+        cooldown: _builtins.int | None = ...,
+        low: Global___Level | None = ...,
+        fires: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cooldown", b"_cooldown", "_factor", b"_factor", "_fires", b"_fires", "_mode", b"_mode", "_patience", b"_patience", "_threshold", b"_threshold", "_threshold_mode", b"_threshold_mode", "cooldown", b"cooldown", "factor", b"factor", "fires", b"fires", "low", b"low", "mode", b"mode", "patience", b"patience", "schedule", b"schedule", "threshold", b"threshold", "threshold_mode", b"threshold_mode"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cooldown", b"_cooldown", "_factor", b"_factor", "_fires", b"_fires", "_mode", b"_mode", "_patience", b"_patience", "_threshold", b"_threshold", "_threshold_mode", b"_threshold_mode", "cooldown", b"cooldown", "factor", b"factor", "fires", b"fires", "low", b"low", "mode", b"mode", "patience", b"patience", "schedule", b"schedule", "threshold", b"threshold", "threshold_mode", b"threshold_mode"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cooldown: _TypeAlias = _typing.Literal["cooldown"]  # noqa: Y015
+    _WhichOneofArgType__cooldown: _TypeAlias = _typing.Literal["_cooldown", b"_cooldown"]  # noqa: Y015
+    _WhichOneofReturnType__factor: _TypeAlias = _typing.Literal["factor"]  # noqa: Y015
+    _WhichOneofArgType__factor: _TypeAlias = _typing.Literal["_factor", b"_factor"]  # noqa: Y015
+    _WhichOneofReturnType__fires: _TypeAlias = _typing.Literal["fires"]  # noqa: Y015
+    _WhichOneofArgType__fires: _TypeAlias = _typing.Literal["_fires", b"_fires"]  # noqa: Y015
+    _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
+    _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
+    _WhichOneofReturnType__patience: _TypeAlias = _typing.Literal["patience"]  # noqa: Y015
+    _WhichOneofArgType__patience: _TypeAlias = _typing.Literal["_patience", b"_patience"]  # noqa: Y015
+    _WhichOneofReturnType__threshold: _TypeAlias = _typing.Literal["threshold"]  # noqa: Y015
+    _WhichOneofArgType__threshold: _TypeAlias = _typing.Literal["_threshold", b"_threshold"]  # noqa: Y015
+    _WhichOneofReturnType__threshold_mode: _TypeAlias = _typing.Literal["threshold_mode"]  # noqa: Y015
+    _WhichOneofArgType__threshold_mode: _TypeAlias = _typing.Literal["_threshold_mode", b"_threshold_mode"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cooldown) -> _WhichOneofReturnType__cooldown | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__factor) -> _WhichOneofReturnType__factor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fires) -> _WhichOneofReturnType__fires | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__patience) -> _WhichOneofReturnType__patience | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__threshold) -> _WhichOneofReturnType__threshold | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__threshold_mode) -> _WhichOneofReturnType__threshold_mode | None: ...
+
+Global___Plateau: _TypeAlias = Plateau  # noqa: Y015
+
+@_typing.final
+class Greedy(_message.Message):
+    """Hugging Face's GreedyLR: a factor that rises while a metric becomes better and falls while it does not."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODE_FIELD_NUMBER: _builtins.int
+    FACTOR_FIELD_NUMBER: _builtins.int
+    PATIENCE_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    COOLDOWN_FIELD_NUMBER: _builtins.int
+    WARMUP_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    SMOOTH_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    RESET_START_FIELD_NUMBER: _builtins.int
+    mode: _builtins.str
+    """"min" (if absent) or "max"."""
+    factor: _builtins.float
+    """0.95 if absent."""
+    patience: _builtins.int
+    """10 if absent."""
+    threshold: _builtins.float
+    """0.000001 if absent."""
+    cooldown: _builtins.int
+    """0 if absent."""
+    warmup: _builtins.int
+    smooth: _builtins.bool
+    """Whether the metric is averaged over a window, and how many reports that has; false and 10 if absent."""
+    window: _builtins.int
+    reset_start: _builtins.int
+    """After how many reports at the least lr all begins anew; never if 0 or absent."""
+    @_builtins.property
+    def low(self) -> Global___Level:
+        """0 if absent."""
+
+    @_builtins.property
+    def high(self) -> Global___Level: ...
+    def __init__(
+        self,
+        *,
+        mode: _builtins.str | None = ...,
+        factor: _builtins.float | None = ...,
+        patience: _builtins.int | None = ...,
+        threshold: _builtins.float | None = ...,
+        cooldown: _builtins.int | None = ...,
+        warmup: _builtins.int | None = ...,
+        low: Global___Level | None = ...,
+        high: Global___Level | None = ...,
+        smooth: _builtins.bool | None = ...,
+        window: _builtins.int | None = ...,
+        reset_start: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cooldown", b"_cooldown", "_factor", b"_factor", "_mode", b"_mode", "_patience", b"_patience", "_reset_start", b"_reset_start", "_smooth", b"_smooth", "_threshold", b"_threshold", "_warmup", b"_warmup", "_window", b"_window", "cooldown", b"cooldown", "factor", b"factor", "high", b"high", "low", b"low", "mode", b"mode", "patience", b"patience", "reset_start", b"reset_start", "smooth", b"smooth", "threshold", b"threshold", "warmup", b"warmup", "window", b"window"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cooldown", b"_cooldown", "_factor", b"_factor", "_mode", b"_mode", "_patience", b"_patience", "_reset_start", b"_reset_start", "_smooth", b"_smooth", "_threshold", b"_threshold", "_warmup", b"_warmup", "_window", b"_window", "cooldown", b"cooldown", "factor", b"factor", "high", b"high", "low", b"low", "mode", b"mode", "patience", b"patience", "reset_start", b"reset_start", "smooth", b"smooth", "threshold", b"threshold", "warmup", b"warmup", "window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cooldown: _TypeAlias = _typing.Literal["cooldown"]  # noqa: Y015
+    _WhichOneofArgType__cooldown: _TypeAlias = _typing.Literal["_cooldown", b"_cooldown"]  # noqa: Y015
+    _WhichOneofReturnType__factor: _TypeAlias = _typing.Literal["factor"]  # noqa: Y015
+    _WhichOneofArgType__factor: _TypeAlias = _typing.Literal["_factor", b"_factor"]  # noqa: Y015
+    _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
+    _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
+    _WhichOneofReturnType__patience: _TypeAlias = _typing.Literal["patience"]  # noqa: Y015
+    _WhichOneofArgType__patience: _TypeAlias = _typing.Literal["_patience", b"_patience"]  # noqa: Y015
+    _WhichOneofReturnType__reset_start: _TypeAlias = _typing.Literal["reset_start"]  # noqa: Y015
+    _WhichOneofArgType__reset_start: _TypeAlias = _typing.Literal["_reset_start", b"_reset_start"]  # noqa: Y015
+    _WhichOneofReturnType__smooth: _TypeAlias = _typing.Literal["smooth"]  # noqa: Y015
+    _WhichOneofArgType__smooth: _TypeAlias = _typing.Literal["_smooth", b"_smooth"]  # noqa: Y015
+    _WhichOneofReturnType__threshold: _TypeAlias = _typing.Literal["threshold"]  # noqa: Y015
+    _WhichOneofArgType__threshold: _TypeAlias = _typing.Literal["_threshold", b"_threshold"]  # noqa: Y015
+    _WhichOneofReturnType__warmup: _TypeAlias = _typing.Literal["warmup"]  # noqa: Y015
+    _WhichOneofArgType__warmup: _TypeAlias = _typing.Literal["_warmup", b"_warmup"]  # noqa: Y015
+    _WhichOneofReturnType__window: _TypeAlias = _typing.Literal["window"]  # noqa: Y015
+    _WhichOneofArgType__window: _TypeAlias = _typing.Literal["_window", b"_window"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cooldown) -> _WhichOneofReturnType__cooldown | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__factor) -> _WhichOneofReturnType__factor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__patience) -> _WhichOneofReturnType__patience | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reset_start) -> _WhichOneofReturnType__reset_start | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__smooth) -> _WhichOneofReturnType__smooth | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__threshold) -> _WhichOneofReturnType__threshold | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__warmup) -> _WhichOneofReturnType__warmup | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__window) -> _WhichOneofReturnType__window | None: ...
+
+Global___Greedy: _TypeAlias = Greedy  # noqa: Y015
+
+@_typing.final
+class Tracks(_message.Message):
+    """What several hyperparameters do, in all param groups or in some."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_FIELD_NUMBER: _builtins.int
+    TRACKS_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def total(self) -> Global___Span:
+        """What fractions are of."""
+
+    @_builtins.property
+    def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Track]:
+        """At least one."""
+
+    @_builtins.property
+    def parameters(self) -> _containers.RepeatedCompositeFieldContainer[Global___Parameter]:
+        """Numbers that a run may give; levels and spans name them."""
+
+    def __init__(
+        self,
+        *,
+        total: Global___Span | None = ...,
+        tracks: _abc.Iterable[Global___Track] | None = ...,
+        parameters: _abc.Iterable[Global___Parameter] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["total", b"total"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters", "total", b"total", "tracks", b"tracks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Tracks: _TypeAlias = Tracks  # noqa: Y015
+
+@_typing.final
+class Parameter(_message.Message):
+    """A number that a run may give to a definition."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Letters, digits and "_". Required."""
+    value: _builtins.float
+    """What it is where the run does not say; the run must say if absent."""
+    description: _builtins.str
+    """What it means, for people."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str | None = ...,
+        value: _builtins.float | None = ...,
+        description: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_name", b"_name", "_value", b"_value", "description", b"description", "name", b"name", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_name", b"_name", "_value", b"_value", "description", b"description", "name", b"name", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
+    _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
+    _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
+    _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
+    _WhichOneofReturnType__value: _TypeAlias = _typing.Literal["value"]  # noqa: Y015
+    _WhichOneofArgType__value: _TypeAlias = _typing.Literal["_value", b"_value"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__description) -> _WhichOneofReturnType__description | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__value) -> _WhichOneofReturnType__value | None: ...
+
+Global___Parameter: _TypeAlias = Parameter  # noqa: Y015
+
+@_typing.final
+class Track(_message.Message):
+    """What one hyperparameter does."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    LINK_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    GROUP_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"lr" if absent; "momentum" (or the first of the betas), "weight_decay", any number in a param group."""
+    link: _builtins.str
+    """An expression of the group's other tracks: "0.1 * lr / base_lr"."""
+    base: _builtins.float
+    """The base value; the param group's own if absent."""
+    scale: _builtins.float
+    """Times the result; 1 if absent."""
+    group: _builtins.str
+    """The param groups: a name, an index, or a pattern such as "encoder.*"; all if absent. The most specific wins."""
+    @_builtins.property
+    def schedule(self) -> Global___Schedule:
+        """Required, or `link`."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str | None = ...,
+        schedule: Global___Schedule | None = ...,
+        link: _builtins.str | None = ...,
+        base: _builtins.float | None = ...,
+        scale: _builtins.float | None = ...,
+        group: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_base", b"_base", "_group", b"_group", "_link", b"_link", "_name", b"_name", "_scale", b"_scale", "base", b"base", "group", b"group", "link", b"link", "name", b"name", "scale", b"scale", "schedule", b"schedule"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_base", b"_base", "_group", b"_group", "_link", b"_link", "_name", b"_name", "_scale", b"_scale", "base", b"base", "group", b"group", "link", b"link", "name", b"name", "scale", b"scale", "schedule", b"schedule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__base: _TypeAlias = _typing.Literal["base"]  # noqa: Y015
+    _WhichOneofArgType__base: _TypeAlias = _typing.Literal["_base", b"_base"]  # noqa: Y015
+    _WhichOneofReturnType__group: _TypeAlias = _typing.Literal["group"]  # noqa: Y015
+    _WhichOneofArgType__group: _TypeAlias = _typing.Literal["_group", b"_group"]  # noqa: Y015
+    _WhichOneofReturnType__link: _TypeAlias = _typing.Literal["link"]  # noqa: Y015
+    _WhichOneofArgType__link: _TypeAlias = _typing.Literal["_link", b"_link"]  # noqa: Y015
+    _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
+    _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
+    _WhichOneofReturnType__scale: _TypeAlias = _typing.Literal["scale"]  # noqa: Y015
+    _WhichOneofArgType__scale: _TypeAlias = _typing.Literal["_scale", b"_scale"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__base) -> _WhichOneofReturnType__base | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__group) -> _WhichOneofReturnType__group | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__link) -> _WhichOneofReturnType__link | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__scale) -> _WhichOneofReturnType__scale | None: ...
+
+Global___Track: _TypeAlias = Track  # noqa: Y015
 
 @_typing.final
 class EvaluationError(_message.Message):

@@ -9,6 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lrkeeper.schedules.chained_scheduler import ChainedScheduler
+from lrkeeper.schedules.composable.constant import Constant
+from lrkeeper.schedules.composable.parts import Level, Span
+from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.constant_lr import ConstantLR, LinearLR
 from lrkeeper.schedules.cosine_annealing import CosineAnnealingLR, CosineAnnealingWarmRestarts
 from lrkeeper.schedules.cyclic_lr import CyclicLR
@@ -31,21 +34,25 @@ if TYPE_CHECKING:
 __all__ = [
     "SWALR",
     "ChainedScheduler",
+    "Constant",
     "ConstantLR",
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",
     "CyclicLR",
     "ExponentialLR",
     "LambdaLR",
+    "Level",
     "LinearLR",
     "MultiStepLR",
     "MultiplicativeLR",
     "OneCycleLR",
     "PolynomialLR",
+    "Ramp",
     "ReduceLROnPlateau",
     "Schedule",
     "Sequence",
     "SequentialLR",
+    "Span",
     "Stage",
     "StepLR",
     "from_torch",

@@ -10,6 +10,9 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from lrkeeper.schedules.chained_scheduler import ChainedScheduler
+from lrkeeper.schedules.composable.constant import Constant
+from lrkeeper.schedules.composable.parts import Level, Span
+from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.constant_lr import ConstantLR, LinearLR
 from lrkeeper.schedules.cosine_annealing import CosineAnnealingLR, CosineAnnealingWarmRestarts
 from lrkeeper.schedules.cyclic_lr import CyclicLR
@@ -25,6 +28,9 @@ from lrkeeper.schedules.shape import DefinitionError, check_shape
 from lrkeeper.schedules.step_lr import StepLR
 from lrkeeper.schedules.swalr import SWALR
 from lrkeeper.v1 import schedule_pb2
+
+_PARTS: dict[str, type[Any]] = {"Stage": Stage, "Span": Span, "Level": Level}
+"""What definitions are made of besides schedules, by the message's name."""
 
 _CLASSES: tuple[type[Schedule], ...] = (
     StepLR,
@@ -44,6 +50,8 @@ _CLASSES: tuple[type[Schedule], ...] = (
     ReduceLROnPlateau,
     SWALR,
     ChainedScheduler,
+    Constant,
+    Ramp,
 )
 KINDS: dict[str, type[Schedule]] = {cls.kind: cls for cls in _CLASSES}
 """Every kind of schedule, by its name in the proto's oneof."""
@@ -71,7 +79,13 @@ def decode(message: schedule_pb2.Schedule, *, path: str = "schedule", checked: b
     Raises:
         DefinitionError: no kind, a required field missing, a check failed, or too large.
     """
-    return _Decoder(checked).schedule(message, path)
+    schedule = _Decoder(checked).schedule(message, path)
+    if checked:
+        try:
+            schedule.check_whole()
+        except (ValueError, ArithmeticError) as error:
+            raise DefinitionError(path, str(error)) from error
+    return schedule
 
 
 def to_json(schedule: Schedule) -> str:
@@ -139,9 +153,11 @@ def _fill(message: Message, value: Any) -> None:
                 getattr(message, field.name).CopyFrom(encode(content))
             elif isinstance(content, tuple) and content and isinstance(content[0], Schedule):
                 getattr(message, field.name).extend(encode(member) for member in content)
-            elif isinstance(content, tuple) and content and isinstance(content[0], Stage):
-                for stage in content:
-                    _fill(getattr(message, field.name).add(), stage)
+            elif isinstance(content, tuple(_PARTS.values())):
+                _fill(getattr(message, field.name), content)
+            elif isinstance(content, tuple) and content and isinstance(content[0], tuple(_PARTS.values())):
+                for part in content:
+                    _fill(getattr(message, field.name).add(), part)
             elif message.DESCRIPTOR.fields_by_name[field.name].is_repeated:
                 getattr(message, field.name).extend(content if isinstance(content, tuple) else (content,))
             elif content is not None:
@@ -202,8 +218,13 @@ class _Decoder:
     def _value(self, field: Field[Any], content: Any, path: str) -> Any:
         if isinstance(content, schedule_pb2.Schedule):
             return self.schedule(content, path)
-        if isinstance(content, schedule_pb2.Stage):
-            return Stage(**self._values(Stage, content, path))
+        if isinstance(content, Message):
+            part = _PARTS[content.DESCRIPTOR.name]
+            values = self._values(part, content, path)
+            try:
+                return part(**values)
+            except ValueError as error:
+                raise DefinitionError(path, str(error)) from error
         if isinstance(content, float) and "Steps" in field.type and content.is_integer():
             return int(content)
         return content

@@ -21,12 +21,14 @@ class Given:
             which torch calls them. Factors, never lrs.
         seen: what the param groups held, where another hand has written them since the step before:
             track → one number for each group. The recursion goes on from these.
+        progress: how many epochs, samples and tokens the job has behind it, by those names. Totals of the run.
     """
 
     metric: float | None = None
     epoch: float | None = None
     factors: tuple[float, ...] = ()
     seen: Mapping[str, tuple[float, ...]] | None = None
+    progress: Mapping[str, float] | None = None
 
     def __bool__(self) -> bool:
         return self != NOTHING
@@ -40,6 +42,8 @@ class Given:
         message = run_pb2.Given(metric=self.metric, epoch=self.epoch, factors=self.factors)
         for track, values in (self.seen or {}).items():
             message.seen.add(track=track, values=values)
+        for axis, total in (self.progress or {}).items():
+            setattr(message.progress, axis, total)
         return message
 
     @classmethod
@@ -53,6 +57,7 @@ class Given:
             epoch=epoch,
             factors=tuple(message.factors),
             seen={s.track: tuple(s.values) for s in message.seen} or None,
+            progress={field.name: total for field, total in message.progress.ListFields()} or None,
         )
 
     @classmethod
@@ -75,6 +80,17 @@ class Inputs:
     def __init__(self, given: Given = NOTHING) -> None:
         self.metric = given.metric
         self._factors = iter(given.factors)
+        self._progress = given.progress or {}
+
+    def progress(self, axis: str, step: int) -> float:
+        """Return how many epochs, samples or tokens the job has behind it at a step: none at step 0.
+
+        Raises ValueError where the step was not told.
+        """
+        found = 0.0 if step == 0 else self._progress.get(axis)
+        if found is None:
+            raise ValueError(f"the schedule counts {axis}, and step {step} was not told: use step({axis}=…)")
+        return found
 
     def factor(self) -> float:
         """Return the next factor. Raises ValueError where the step was given too few."""

@@ -34,6 +34,21 @@ class Schedule(ABC):
         """The hyperparameters it moves: "lr", and "momentum" if that too."""
         return ("lr",)
 
+    @property
+    def closed(self) -> bool:
+        """Whether any step can be evaluated without those before."""
+        return False
+
+    def at(self, step: int, base: Row, now: Row) -> tuple[Memory, Row] | None:
+        """Return the memory and the row of any step; None where only the steps before lead there.
+
+        Where the values hang on progress that is not known here (tokens), the row is `now`. Raises as `advance`.
+        """
+        return None
+
+    def check_whole(self) -> None:
+        """Check what makes sense of a whole definition only: units, fractions of a total. Raises ValueError."""
+
     @abstractmethod
     def check(self) -> None:
         """Raise TypeError or ValueError, naming the field, its value and what would be right.

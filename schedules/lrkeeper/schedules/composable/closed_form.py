@@ -1,0 +1,132 @@
+"""A schedule whose value follows from the time alone."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
+
+from lrkeeper.schedules.composable.parts import Axis, Span
+from lrkeeper.schedules.given import NO_INPUTS, Inputs
+from lrkeeper.schedules.numbers import Row
+from lrkeeper.schedules.schedule import Memory, Schedule
+
+Curve: TypeAlias = Callable[[float], float]
+"""The value at a time, in the clock's unit. Raises ArithmeticError or ValueError where there is none."""
+
+
+class Scope(NamedTuple):
+    """What a curve depends on besides the time."""
+
+    base: float
+    """The base value: 1x."""
+    before: float
+    """What the stage before has reached; the base value where there is none."""
+    total: float | None = None
+    """How long it all goes on, in the clock's unit, where that is known: for expressions."""
+    began: float = 0.0
+    """The outer time at which the curve's own clock began."""
+
+
+class ClosedForm(Schedule):
+    """A schedule that can be asked for any time at the same cost.
+
+    It is compiled for each base value to one function with its levels and spans as numbers. Its memory is the
+    step; what the clock counts besides steps comes with each step, as its progress.
+    """
+
+    @abstractmethod
+    def compile(self, scope: Scope) -> Curve:
+        """Return the curve in a scope. Raises ValueError where there is none."""
+
+    @property
+    def closed(self) -> bool:
+        return True
+
+    @property
+    def axis(self) -> Axis:
+        """What the clock counts: the unit of the spans, steps if there is none.
+
+        Raises ValueError if there are several.
+        """
+        units = {span.unit for span in found_in(self, Span)} - {"fraction", "parameter"}
+        if len(units) > 1:
+            raise ValueError(
+                f"{type(self).__name__}: spans are in {' and '.join(sorted(units))}; one clock counts one unit"
+            )
+        return cast(Axis, units.pop()) if units else "steps"
+
+    def check_whole(self) -> None:
+        _ = self.axis
+        if self.closed:
+            self.compile(Scope(1.0, 1.0))
+
+    def start(self, base: Row, now: Row, inputs: Inputs = NO_INPUTS) -> tuple[Memory, Row]:
+        return 0, self._row(0, base, now, inputs)
+
+    def advance(self, memory: Any, base: Row, now: Row, inputs: Inputs) -> tuple[Memory, Row]:
+        return memory + 1, self._row(memory + 1, base, now, inputs)
+
+    def at(self, step: int, base: Row, now: Row) -> tuple[Memory, Row] | None:
+        if not self.closed:
+            return None
+        return step, self._row(step, base, now, NO_INPUTS) if self.axis == "steps" else now
+
+    def _row(self, step: int, base: Row, now: Row, inputs: Inputs) -> Row:
+        axis, curves = self._compiled(base)
+        time = float(step) if axis == "steps" else inputs.progress(axis, step)
+        values = []
+        for like, curve in zip(now["lr"], curves, strict=True):
+            value = curve(time)
+            if not math.isfinite(value):
+                raise ValueError(f"the value at step {step} is {value}, which is no finite number")
+            values.append(type(like)(value))
+        return {**now, "lr": tuple(values)}
+
+    def _compiled(self, base: Row) -> tuple[Axis, tuple[Curve, ...]]:
+        """Return the clock's axis and a curve for each param group; kept for the base row last asked with."""
+        kept = self.__dict__.get("_kept")
+        if kept is not None and kept[0] is base:
+            axis, curves = kept[1]
+            return axis, curves
+        found = self.axis, tuple(self.compile(Scope(float(b), float(b))) for b in base["lr"])
+        self.__dict__["_kept"] = base, found
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_kept"}
+
+
+Part = TypeVar("Part")
+
+
+def found_in(value: Any, kind: type[Part]) -> Iterator[Part]:
+    """Yield the parts of a kind that a definition has, however deep."""
+    if isinstance(value, kind):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from found_in(item, kind)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from found_in(getattr(value, field.name), kind)
+
+
+Whole = TypeVar("Whole")
+
+
+def with_total(value: Whole, total: Span) -> Whole:
+    """Return a definition, or a part of one, with its fractions as parts of the total."""
+    if isinstance(value, Span):
+        if value.fraction is None:
+            return value
+        return cast(Whole, Span(**{total.unit: value.fraction * total.amount}))
+    if isinstance(value, tuple):
+        return cast(Whole, tuple(with_total(item, total) for item in value))
+    if isinstance(value, Schedule):
+        return value.altered(**{f.name: with_total(getattr(value, f.name), total) for f in fields(value)})  # type: ignore[arg-type]
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: with_total(getattr(value, f.name), total) for f in fields(value)})
+    return value

@@ -1,0 +1,28 @@
+"""The same value for ever."""
+
+from __future__ import annotations
+
+from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope
+from lrkeeper.schedules.composable.parts import ONCE, Level, level
+from lrkeeper.schedules.schedule import definition
+
+
+@definition("constant")
+class Constant(ClosedForm):
+    """The same value for ever.
+
+    Args:
+        value: the value; a number is absolute.
+
+    Raises:
+        TypeError, ValueError: value is no finite number or Level.
+    """
+
+    value: Level = ONCE
+
+    def check(self) -> None:
+        object.__setattr__(self, "value", level("Constant", "value", self.value))
+
+    def compile(self, scope: Scope) -> Curve:
+        value = self.value.on(scope.base, scope.before)
+        return lambda _time: value

@@ -1,0 +1,125 @@
+"""What composable schedules are made of: lengths of time and heights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypeAlias
+
+from lrkeeper.schedules import checks
+
+Axis: TypeAlias = Literal["steps", "epochs", "samples", "tokens"]
+"""What a clock counts."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A length of time, or a time: so many steps, epochs, samples or tokens, or a fraction of the total.
+
+    `parameter` names the definition's number of steps that a run gives.
+
+    Raises ValueError unless exactly one is given.
+    """
+
+    steps: float | None = None
+    epochs: float | None = None
+    samples: float | None = None
+    tokens: float | None = None
+    fraction: float | None = None
+    parameter: str | None = None
+
+    def __post_init__(self) -> None:
+        _only_one("Span", self)
+
+    @property
+    def unit(self) -> str:
+        """The field that is given: an axis, "fraction" or "parameter"."""
+        return next(field.name for field in fields(self) if getattr(self, field.name) is not None)
+
+    @property
+    def amount(self) -> float:
+        """How many, or which fraction."""
+        amount: float = getattr(self, self.unit)
+        return amount
+
+    @property
+    def length(self) -> float:
+        """The length in the clock's unit. Raises ValueError for a fraction or parameter, which the whole says."""
+        if self.fraction is not None:
+            raise ValueError(f"a span is {self.fraction:g} of the total, and no total is given")
+        if self.parameter is not None:
+            raise ValueError(f"a span is the parameter {self.parameter!r}, and no value is given for it")
+        return float(self.amount)
+
+
+@dataclass(frozen=True)
+class Level:
+    """A height: a number, times the base value, or times what the stage before has reached.
+
+    `parameter` names the definition's number that a run gives.
+
+    Raises ValueError unless exactly one is given.
+    """
+
+    absolute: float | None = None
+    relative: float | None = None
+    before: float | None = None
+    parameter: str | None = None
+
+    def __post_init__(self) -> None:
+        _only_one("Level", self)
+
+    def on(self, base: float, before: float) -> float:
+        """Return the height over a base value, after a stage that has reached `before`."""
+        if self.absolute is not None:
+            return float(self.absolute)
+        if self.relative is not None:
+            return self.relative * base
+        if self.parameter is not None:
+            raise ValueError(f"a level is the parameter {self.parameter!r}, and no value is given for it")
+        assert self.before is not None
+        return self.before * before
+
+
+def span(owner: str, field: str, value: Any, *, above: float | None = None) -> Span:
+    """Return a span; a plain number is of steps. Raises TypeError or ValueError."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = Span(steps=value)
+    if not isinstance(value, Span):
+        raise TypeError(f"{owner}: {field} is {value!r}; it must be a number of steps, or a Span")
+    if value.parameter is not None:
+        return value
+    if above is None:
+        checks.number(owner, f"{field}.{value.unit}", value.amount, "a number")
+    else:
+        checks.inside(owner, f"{field}.{value.unit}", value.amount, above=above)
+    return value
+
+
+def level(owner: str, field: str, value: Any) -> Level:
+    """Return a level; a plain number is absolute. Raises TypeError or ValueError."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = Level(absolute=value)
+    if not isinstance(value, Level):
+        raise TypeError(f"{owner}: {field} is {value!r}; it must be a number, or a Level")
+    for each in fields(value):
+        number = getattr(value, each.name)
+        if isinstance(number, float | int) and not math.isfinite(number):
+            raise ValueError(f"{owner}: {field}.{each.name} is {number!r}; it must be a finite number")
+    return value
+
+
+def _only_one(name: str, part: Span | Level) -> None:
+    given = [field.name for field in fields(part) if getattr(part, field.name) is not None]
+    if len(given) != 1:
+        names = ", ".join(field.name for field in fields(part))
+        raise ValueError(f"{name}: {' and '.join(given) or 'nothing'} is given; give one of {names}")
+
+
+ONCE = Level(relative=1.0)
+"""The base value."""
+
+REACHED = Level(before=1.0)
+"""What the stage before has reached; the base value if there is none."""
+
+ZERO = Level(absolute=0.0)
