@@ -48,6 +48,7 @@ PLANTED = {
     ],
     "Schedules and the rules of runs are pure": [
         ("schedules/lrkeeper/schedules/checks.py", "def now():\n    import time"),
+        ("schedules/lrkeeper/schedules/expressions/compiler.py", "import os"),
     ],
     "The server never imports torch": [
         ("server/lrkeeper/server/logs.py", "import torch"),
