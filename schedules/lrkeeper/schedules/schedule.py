@@ -46,7 +46,7 @@ class Schedule(ABC):
         """
         return None
 
-    def check_whole(self) -> None:
+    def check_whole(self) -> None:  # noqa: B027 - most kinds have nothing to add
         """Check what makes sense of a whole definition only: units, fractions of a total. Raises ValueError."""
 
     @abstractmethod

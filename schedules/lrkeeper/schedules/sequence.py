@@ -22,7 +22,7 @@ class Stage:
 
     Args:
         schedule: what rules in the stage.
-        at: the step at which it starts; the first stage has none (it starts at 0), nor has one that follows on a stage
+        at: the step at which it starts; the first stage has none (it starts at 0), nor has one after a stage
             with `over`.
         over: how long it is; the last stage may go on for ever without.
         label: what people call it.
@@ -42,13 +42,13 @@ class Sequence(ClosedForm):
 
     A stage of a torch class takes the value reached as its base lr, and counts its own steps from there:
     `MultiStepLR([10, 20])` and then, at 20, `StepLR(5)` drops at 10, 20, 25, 30, … (`schedule.then(other, at=20)` builds
-    it.) In a stage of a composable kind the base value stays the param group's, and a level says where it goes on from
-    the value reached (`Level(before=1)`). With such stages alone a sequence is in closed form itself.
+    it.) In a stage of a composable kind the base value stays the param group's, and a level says where it goes on
+    from the value reached (`Level(before=1)`). With such stages alone a sequence is in closed form itself.
 
     Args:
         stages: at least one.
-        boundary: whose value the time has at which a stage starts: "later" or "earlier". (That step of a torch class has
-            the value that the stage before has reached, and both are the same.)
+        boundary: whose value the time has at which a stage starts: "later" or "earlier". (A torch class has
+            the value that the stage before has reached there, and both are the same.)
 
     Raises:
         TypeError: a stage is no schedule.
@@ -106,7 +106,7 @@ class Sequence(ClosedForm):
         for place, start in enumerate(starts):
             if not start.is_integer():
                 raise ValueError(
-                    f"Sequence: stages[{place}] starts at {start:g}; with a stage of a torch class starts are whole steps"
+                    f"Sequence: stages[{place}] starts at {start:g}; beside a torch class it must be a whole step"
                 )
             self.stages[place].schedule.check_whole()
 

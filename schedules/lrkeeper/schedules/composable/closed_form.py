@@ -122,7 +122,7 @@ def with_total(value: Whole, total: Span) -> Whole:
     if isinstance(value, Span):
         if value.fraction is None:
             return value
-        return cast(Whole, Span(**{total.unit: value.fraction * total.amount}))
+        return cast(Whole, Span(**{total.unit: value.fraction * total.amount}))  # type: ignore[arg-type]
     if isinstance(value, tuple):
         return cast(Whole, tuple(with_total(item, total) for item in value))
     if isinstance(value, Schedule):
