@@ -139,6 +139,20 @@ EVERY: list[Schedule] = [
     S.OneCycleLR(0.1, 70, cycle_momentum=False, three_phase=True),
     S.SWALR(0.05, 12, "linear"),
     S.ChainedScheduler([S.LinearLR(), S.SequentialLR([S.OneCycleLR(1.0, 80), S.SWALR(0.5)], [9])]),
+    S.Constant(3e-4),
+    S.Ramp(10, begin=0).then(S.Ramp(40, end=0, ease="cosine"), at=10),
+    S.Ramp(10, begin=0).then(S.StepLR(5), at=10),
+    S.Ramp(20, ease="power", power=0.5, counting="inside", warp=2.0, begin=S.Level(relative=0.1)),
+    S.Power(20, toward=0.01),
+    S.Points([(0, 0.1), (30, S.Level(relative=0.2))], interpolation="cosine"),
+    S.Expression("0.5 ** (step / 10)", relative=True),
+    S.Decay(0.5, 10, staircase=False),
+    S.Steps([10, 30], factors=[0.5, 0.1], boundary="earlier"),
+    S.Product([S.Ramp(10, begin=0), S.StepLR(20)]),
+    S.Affine(S.CosineAnnealingLR(20), scale=0.5, low=0.01, high=S.Level(relative=0.4)),
+    S.Pick("greatest", [S.Power(10), S.Constant(0.05)]),
+    S.Warp(S.Decay(0.5, 10), rate=2.0, shift=1, every=3),
+    S.Repeat(S.Ramp(10, end=0), 10, growth=1.5, gain=0.5, count=2, afterwards=S.Constant(0.01)),
 ]
 
 

@@ -1353,7 +1353,7 @@ class Steps(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     BEGIN_FIELD_NUMBER: _builtins.int
-    AT_FIELD_NUMBER: _builtins.int
+    TIMES_FIELD_NUMBER: _builtins.int
     FACTORS_FIELD_NUMBER: _builtins.int
     BOUNDARY_FIELD_NUMBER: _builtins.int
     boundary: _builtins.str
@@ -1363,7 +1363,7 @@ class Steps(_message.Message):
         """The base value if absent."""
 
     @_builtins.property
-    def at(self) -> _containers.RepeatedCompositeFieldContainer[Global___Span]:
+    def times(self) -> _containers.RepeatedCompositeFieldContainer[Global___Span]:
         """Increasing."""
 
     @_builtins.property
@@ -1374,13 +1374,13 @@ class Steps(_message.Message):
         self,
         *,
         begin: Global___Level | None = ...,
-        at: _abc.Iterable[Global___Span] | None = ...,
+        times: _abc.Iterable[Global___Span] | None = ...,
         factors: _abc.Iterable[_builtins.float] | None = ...,
         boundary: _builtins.str | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_boundary", b"_boundary", "begin", b"begin", "boundary", b"boundary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_boundary", b"_boundary", "at", b"at", "begin", b"begin", "boundary", b"boundary", "factors", b"factors"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_boundary", b"_boundary", "begin", b"begin", "boundary", b"boundary", "factors", b"factors", "times", b"times"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__boundary: _TypeAlias = _typing.Literal["boundary"]  # noqa: Y015
     _WhichOneofArgType__boundary: _TypeAlias = _typing.Literal["_boundary", b"_boundary"]  # noqa: Y015

@@ -9,9 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lrkeeper.schedules.chained_scheduler import ChainedScheduler
+from lrkeeper.schedules.composable.affine import Affine
 from lrkeeper.schedules.composable.constant import Constant
+from lrkeeper.schedules.composable.decay import Decay
+from lrkeeper.schedules.composable.expression import Expression
 from lrkeeper.schedules.composable.parts import Level, Span
+from lrkeeper.schedules.composable.pick import Pick
+from lrkeeper.schedules.composable.points import Point, Points
+from lrkeeper.schedules.composable.power import Power
+from lrkeeper.schedules.composable.product import Product
 from lrkeeper.schedules.composable.ramp import Ramp
+from lrkeeper.schedules.composable.repeat import Repeat
+from lrkeeper.schedules.composable.steps import Steps
+from lrkeeper.schedules.composable.warp import Warp
 from lrkeeper.schedules.constant_lr import ConstantLR, LinearLR
 from lrkeeper.schedules.cosine_annealing import CosineAnnealingLR, CosineAnnealingWarmRestarts
 from lrkeeper.schedules.cyclic_lr import CyclicLR
@@ -33,28 +43,39 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SWALR",
+    "Affine",
     "ChainedScheduler",
     "Constant",
     "ConstantLR",
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",
     "CyclicLR",
+    "Decay",
     "ExponentialLR",
+    "Expression",
     "LambdaLR",
     "Level",
     "LinearLR",
     "MultiStepLR",
     "MultiplicativeLR",
     "OneCycleLR",
+    "Pick",
+    "Point",
+    "Points",
     "PolynomialLR",
+    "Power",
+    "Product",
     "Ramp",
     "ReduceLROnPlateau",
+    "Repeat",
     "Schedule",
     "Sequence",
     "SequentialLR",
     "Span",
     "Stage",
     "StepLR",
+    "Steps",
+    "Warp",
     "from_torch",
 ]
 

@@ -10,9 +10,19 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from lrkeeper.schedules.chained_scheduler import ChainedScheduler
+from lrkeeper.schedules.composable.affine import Affine
 from lrkeeper.schedules.composable.constant import Constant
+from lrkeeper.schedules.composable.decay import Decay
+from lrkeeper.schedules.composable.expression import Expression
 from lrkeeper.schedules.composable.parts import Level, Span
+from lrkeeper.schedules.composable.pick import Pick
+from lrkeeper.schedules.composable.points import Point, Points
+from lrkeeper.schedules.composable.power import Power
+from lrkeeper.schedules.composable.product import Product
 from lrkeeper.schedules.composable.ramp import Ramp
+from lrkeeper.schedules.composable.repeat import Repeat
+from lrkeeper.schedules.composable.steps import Steps
+from lrkeeper.schedules.composable.warp import Warp
 from lrkeeper.schedules.constant_lr import ConstantLR, LinearLR
 from lrkeeper.schedules.cosine_annealing import CosineAnnealingLR, CosineAnnealingWarmRestarts
 from lrkeeper.schedules.cyclic_lr import CyclicLR
@@ -29,7 +39,7 @@ from lrkeeper.schedules.step_lr import StepLR
 from lrkeeper.schedules.swalr import SWALR
 from lrkeeper.v1 import schedule_pb2
 
-_PARTS: dict[str, type[Any]] = {"Stage": Stage, "Span": Span, "Level": Level}
+_PARTS: dict[str, type[Any]] = {"Stage": Stage, "Span": Span, "Level": Level, "Point": Point}
 """What definitions are made of besides schedules, by the message's name."""
 
 _CLASSES: tuple[type[Schedule], ...] = (
@@ -52,6 +62,16 @@ _CLASSES: tuple[type[Schedule], ...] = (
     ChainedScheduler,
     Constant,
     Ramp,
+    Power,
+    Points,
+    Expression,
+    Decay,
+    Steps,
+    Product,
+    Affine,
+    Pick,
+    Warp,
+    Repeat,
 )
 KINDS: dict[str, type[Schedule]] = {cls.kind: cls for cls in _CLASSES}
 """Every kind of schedule, by its name in the proto's oneof."""

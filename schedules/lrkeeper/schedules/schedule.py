@@ -12,6 +12,7 @@ from lrkeeper.schedules.given import NO_INPUTS, Inputs
 from lrkeeper.schedules.numbers import Row
 
 if TYPE_CHECKING:
+    from lrkeeper.schedules.composable.parts import Span
     from lrkeeper.schedules.sequence import Sequence
 
 Memory: TypeAlias = Any
@@ -79,15 +80,20 @@ class Schedule(ABC):
         """Return the memory and the row that torch's `step(epoch)` leads to. Raises as `advance`."""
         raise TypeError(f"{type(self).__name__} takes no epoch")
 
-    def then(self, schedule: Schedule, at: int) -> Sequence:
-        """Return this schedule up to step `at`, and from there `schedule`, from the value reached.
+    def then(self, schedule: Schedule, at: int | Span) -> Sequence:
+        """Return this schedule up to `at`, and from there `schedule`, from the value reached.
 
-        Step `at` still has this schedule's value; `schedule` counts its own steps from there. (torch's
-        SequentialLR sets the lr back to the base at its milestones: that is `SequentialLR`.)
+        A torch class has that value for its base lr: step `at` still has this schedule's value, unless the class
+        changes it at once. (torch's SequentialLR sets the lr back to the base at its milestones: that is
+        `SequentialLR`.) A composable kind goes on from it where a level says so. `schedule` counts its own steps
+        from there. A number is of steps; with a Span the clock may count something else.
         """
         from lrkeeper.schedules.sequence import Sequence, Stage
 
-        before = self.stages if isinstance(self, Sequence) else (Stage(self),)
+        if not isinstance(at, int | float):
+            return Sequence(stages=(Stage(self, over=at), Stage(schedule)))
+        whole = isinstance(self, Sequence) and self.boundary == "later" and self.stages[-1].over is None
+        before = self.stages if isinstance(self, Sequence) and whole else (Stage(self),)
         return Sequence(stages=(*before, Stage(schedule, at=at)))
 
     def altered(self, **values: Any) -> Self:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import abc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 from lrkeeper.schedules import checks
-from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope
-from lrkeeper.schedules.composable.parts import Span, span
+from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope, closed_form, finite, is_closed
+from lrkeeper.schedules.composable.parts import Length, length, span
 from lrkeeper.schedules.given import NO_INPUTS, Inputs
 from lrkeeper.schedules.numbers import Row, cast_row
 from lrkeeper.schedules.schedule import Memory, Schedule, all_tracks, definition
@@ -23,15 +23,16 @@ class Stage:
     Args:
         schedule: what rules in the stage.
         at: the step at which it starts; the first stage has none (it starts at 0), nor has one after a stage
-            with `over`.
+            with `over`. Where the clock counts something else than steps, `over` says it.
         over: how long it is; the last stage may go on for ever without.
         label: what people call it.
-        clock: what the schedule counts: "local", from the stage's start, or "outer", as the sequence does.
+        clock: what the schedule counts: "local", from the stage's start, or "outer", as the sequence does. A torch
+            class has its own.
     """
 
     schedule: Schedule
     at: int | None = None
-    over: Span | None = None
+    over: Length | None = None
     label: str | None = None
     clock: str = "local"
 
@@ -42,13 +43,14 @@ class Sequence(ClosedForm):
 
     A stage of a torch class takes the value reached as its base lr, and counts its own steps from there:
     `MultiStepLR([10, 20])` and then, at 20, `StepLR(5)` drops at 10, 20, 25, 30, … (`schedule.then(other, at=20)`
-    builds it.) In a stage of a composable kind the base value stays the param group's, and a level says where it goes on
-    from the value reached (`Level(before=1)`). With such stages alone a sequence is in closed form itself.
+    builds it.) So does a stage with a torch class in it. In a stage in closed form the base value stays the
+    param group's, and a level says where it goes on from the value reached (`Level(before=1)`). With such stages alone
+    a sequence is in closed form itself.
 
     Args:
         stages: at least one.
-        boundary: whose value the time has at which a stage starts: "later" or "earlier". (A torch class has
-            the value that the stage before has reached there, and both are the same.)
+        boundary: whose value the time has at which a stage starts: "later" or "earlier". (A stage with a torch class
+            starts with its own value there; most classes keep the value reached.)
 
     Raises:
         TypeError: a stage is no schedule.
@@ -59,18 +61,10 @@ class Sequence(ClosedForm):
     boundary: str = "later"
 
     def check(self) -> None:
-        object.__setattr__(self, "stages", tuple(self.stages))
         checks.one_of("Sequence", "boundary", self.boundary, ("later", "earlier"))
         if not self.stages:
             raise ValueError("Sequence: stages is empty; it must have at least one")
-        for place, stage in enumerate(self.stages):
-            if not isinstance(stage.schedule, Schedule):
-                raise TypeError(f"Sequence: stages[{place}].schedule is {stage.schedule!r}; use a schedule")
-            checks.one_of("Sequence", f"stages[{place}].clock", stage.clock, ("local", "outer"))
-            if stage.over is not None:
-                object.__setattr__(
-                    stage, "over", span("Sequence", f"stages[{place}].over", stage.over, above=0)
-                )
+        object.__setattr__(self, "stages", tuple(map(_checked, range(len(self.stages)), self.stages)))
         if self.stages[0].at:
             raise ValueError(f"Sequence: stages[0].at is {self.stages[0].at!r}; the first stage starts at 0")
         before = 0
@@ -92,23 +86,28 @@ class Sequence(ClosedForm):
             before = stage.at
 
     def check_whole(self) -> None:
-        super().check_whole()
+        axis = self.axis
+        for place, stage in enumerate(self.stages):
+            if stage.at and axis != "steps":
+                raise ValueError(
+                    f"Sequence: stages[{place}].at is {stage.at}, in steps, and the clock counts {axis}; "
+                    "say how long the stage before is with `over`"
+                )
         starts = self.starts()
         for place, (one, other) in enumerate(pairwise(starts), start=1):
             if other <= one:
                 raise ValueError(f"Sequence: stages[{place}] starts at {other:g}, not after {one:g}")
+        super().check_whole()
         if self.closed:
             return
-        if self.axis != "steps":
-            raise ValueError(
-                f"Sequence: a stage of a torch class counts steps, and the spans are {self.axis}"
-            )
-        for place, start in enumerate(starts):
+        if axis != "steps":
+            raise ValueError(f"Sequence: a stage of a torch class counts steps, and the spans are {axis}")
+        for place, (start, stage) in enumerate(zip(starts, self.stages, strict=True)):
             if not start.is_integer():
                 raise ValueError(
                     f"Sequence: stages[{place}] starts at {start:g}; beside a torch class it must be a whole step"
                 )
-            self.stages[place].schedule.check_whole()
+            stage.schedule.check_whole()
 
     @property
     def tracks(self) -> tuple[str, ...]:
@@ -116,14 +115,14 @@ class Sequence(ClosedForm):
 
     @property
     def closed(self) -> bool:
-        return all(stage.schedule.closed for stage in self.stages)
+        return all(is_closed(stage.schedule) for stage in self.stages)
 
     def starts(self) -> list[float]:
         """Return when each stage starts, in the clock's unit."""
         found = [0.0]
         for earlier, stage in pairwise(self.stages):
             if earlier.over is not None:
-                found.append(found[-1] + earlier.over.length)
+                found.append(found[-1] + length(earlier.over))
             else:
                 assert stage.at is not None
                 found.append(float(stage.at))
@@ -132,13 +131,8 @@ class Sequence(ClosedForm):
     def compile(self, scope: Scope) -> Curve:
         starts, before = self.starts(), scope.before
         curves: list[Curve] = []
-        for place, stage in enumerate(self.stages):
-            assert isinstance(stage.schedule, ClosedForm)
-            began = starts[place]
-            curve = stage.schedule.compile(
-                scope._replace(before=before, began=scope.began + (began if stage.clock == "local" else 0.0))
-            )
-            curves.append(curve if stage.clock == "outer" or not began else _from(curve, began))
+        for place in range(len(self.stages)):
+            curves.append(self._stage_curve(place, starts, scope._replace(before=before)))
             if place + 1 < len(starts):
                 before = curves[-1](starts[place + 1])
         if len(curves) == 1:
@@ -146,12 +140,27 @@ class Sequence(ClosedForm):
         ends, find = starts[1:], bisect_right if self.boundary == "later" else bisect_left
         return lambda time: curves[find(ends, time)](time)
 
+    def _stage_curve(self, place: int, starts: list[float], scope: Scope) -> Curve:
+        """Return a stage's curve over the sequence's time, `scope.before` being what has been reached."""
+        stage, began = self.stages[place], starts[place]
+        schedule = closed_form(stage.schedule)
+        if stage.clock == "outer" or not began:
+            if place + 1 < len(starts) and stage.clock == "local":
+                scope = scope._replace(length=starts[place + 1])
+            return schedule.compile(scope)
+        end = starts[place + 1] if place + 1 < len(starts) else scope.length
+        rest = None if end is None else end - began
+        curve = schedule.compile(scope._replace(began=scope.began + began, length=rest))
+        return lambda time: curve(time - began)
+
     # Memory where a stage is of a torch class: the step, the stage in force, the row that the stage before has
-    # reached (none: the run's base), the stage's own memory.
+    # reached (none: the run's base), the stage's own memory (none in closed form).
 
     def start(self, base: Row, now: Row, inputs: Inputs = NO_INPUTS) -> tuple[Memory, Row]:
         if self.closed:
             return super().start(base, now, inputs)
+        if is_closed(self.stages[0].schedule):
+            return [0, 0, None, None], self._closed_row(0, 0, base, base, now)
         memory, row = self.stages[0].schedule.start(base, now, inputs)
         return [0, 0, None, memory], row
 
@@ -161,40 +170,68 @@ class Sequence(ClosedForm):
         step, index, carried, inner = memory
         step += 1
         reached = base if carried is None else cast_row(carried, now)
-        inner, row = self._stage_row(index, step, inner, base, reached, now, inputs)
-        if index + 1 < len(self.stages) and self._whole_starts()[index + 1] == step:
+        stage = self.stages[index].schedule
+        if is_closed(stage):
+            row = self._closed_row(index, step, base, reached, now)
+        else:
+            inner, row = stage.advance(inner, self._base_of_stage(carried, reached), now, inputs)
+        if index + 1 < len(self.stages) and self._start(index + 1) == step:
             index, reached = index + 1, row
             carried = _to_json(row)
             stage = self.stages[index].schedule
-            if isinstance(stage, ClosedForm) and stage.closed:
-                later = self._stage_row(index, step, None, base, reached, row, inputs)[1]
-                row = later if self.boundary == "later" else row
-                inner = None
+            if not is_closed(stage):
+                inner, row = stage.start(self._base_of_stage(carried, reached), row, inputs)
             else:
-                inner, row = stage.start(row, row, inputs)
+                inner = None
+                if self.boundary == "later":
+                    row = self._closed_row(index, step, base, reached, row)
         return [step, index, carried, inner], row
 
-    def _stage_row(
-        self, index: int, step: int, inner: Any, base: Row, reached: Row, now: Row, inputs: Inputs
-    ) -> tuple[Memory, Row]:
-        """Return a stage's memory and row at a step of the sequence."""
-        stage = self.stages[index]
-        if not (isinstance(stage.schedule, ClosedForm) and stage.schedule.closed):
-            return stage.schedule.advance(inner, reached, now, inputs)
-        start = self._whole_starts()[index]
-        time = float(step if stage.clock == "outer" else step - start)
+    def _closed_row(self, index: int, step: int, base: Row, reached: Row, now: Row) -> Row:
+        """Return the row of a stage in closed form at a step of the sequence."""
+        key = index, base["lr"], reached["lr"]
+        kept = self.__dict__.get("_kept")
+        if kept is None or kept[0] != key:
+            starts = self.starts()
+            curves = [
+                self._stage_curve(index, starts, Scope(float(b), float(r)))
+                for b, r in zip(base["lr"], reached["lr"], strict=True)
+            ]
+            kept = self.__dict__["_kept"] = key, curves
         values = [
-            type(like)(stage.schedule.compile(Scope(float(b), float(r), began=start))(time))
-            for b, r, like in zip(base["lr"], reached["lr"], now["lr"], strict=True)
+            type(like)(finite(curve(float(step)), step))
+            for like, curve in zip(now["lr"], kept[1], strict=True)
         ]
-        return inner, {**now, "lr": tuple(values)}
+        return {**now, "lr": tuple(values)}
 
-    def _whole_starts(self) -> list[int]:
-        return [int(start) for start in self.starts()]
+    def _base_of_stage(self, carried: Any, reached: Row) -> Row:
+        """Return the base row of a stage with a torch class: one object for the length of the stage."""
+        kept = self.__dict__.get("_kept")
+        if kept is None or kept[0] != carried or kept[1] != reached:
+            kept = self.__dict__["_kept"] = carried, reached
+        return cast(Row, kept[1])
+
+    def _start(self, index: int) -> int:
+        found = self.__dict__.get("_starts")
+        if found is None:
+            found = self.__dict__["_starts"] = [int(start) for start in self.starts()]
+        return cast(int, found[index])
 
 
-def _from(curve: Curve, began: float) -> Curve:
-    return lambda time: curve(time - began)
+def _checked(place: int, stage: Stage) -> Stage:
+    """Return a stage, checked."""
+    if not isinstance(stage.schedule, Schedule):
+        raise TypeError(f"Sequence: stages[{place}].schedule is {stage.schedule!r}; use a schedule")
+    where = f"stages[{place}]"
+    checks.one_of("Sequence", f"{where}.clock", stage.clock, ("local", "outer"))
+    if stage.clock == "outer" and not is_closed(stage.schedule):
+        raise ValueError(
+            f"Sequence: {where}.clock is 'outer'; {stage.schedule.kind} has a torch class in it, "
+            "which counts its own steps"
+        )
+    if stage.over is None:
+        return stage
+    return replace(stage, over=span("Sequence", f"{where}.over", stage.over, above=0))
 
 
 def _to_json(row: Row) -> dict[str, list[float]]:

@@ -28,6 +28,10 @@ class Scope(NamedTuple):
     """How long it all goes on, in the clock's unit, where that is known: for expressions."""
     began: float = 0.0
     """The outer time at which the curve's own clock began."""
+    length: float | None = None
+    """How long the curve rules, in its own clock, where a stage says so: for expressions."""
+    axis: Axis = "steps"
+    """What the clock counts."""
 
 
 class ClosedForm(Schedule):
@@ -52,16 +56,24 @@ class ClosedForm(Schedule):
         Raises ValueError if there are several.
         """
         units = {span.unit for span in found_in(self, Span)} - {"fraction", "parameter"}
+        for member in members_of(self):
+            if isinstance(member, ClosedForm):
+                units |= member.named_axes
         if len(units) > 1:
             raise ValueError(
                 f"{type(self).__name__}: spans are in {' and '.join(sorted(units))}; one clock counts one unit"
             )
         return cast(Axis, units.pop()) if units else "steps"
 
+    @property
+    def named_axes(self) -> frozenset[str]:
+        """The axes that it names itself, other than by spans."""
+        return frozenset()
+
     def check_whole(self) -> None:
-        _ = self.axis
+        axis = self.axis
         if self.closed:
-            self.compile(Scope(1.0, 1.0))
+            self.compile(Scope(1.0, 1.0, axis=axis))
 
     def start(self, base: Row, now: Row, inputs: Inputs = NO_INPUTS) -> tuple[Memory, Row]:
         return 0, self._row(0, base, now, inputs)
@@ -79,24 +91,63 @@ class ClosedForm(Schedule):
         time = float(step) if axis == "steps" else inputs.progress(axis, step)
         values = []
         for like, curve in zip(now["lr"], curves, strict=True):
-            value = curve(time)
-            if not math.isfinite(value):
-                raise ValueError(f"the value at step {step} is {value}, which is no finite number")
-            values.append(type(like)(value))
+            values.append(type(like)(finite(curve(time), step)))
         return {**now, "lr": tuple(values)}
 
     def _compiled(self, base: Row) -> tuple[Axis, tuple[Curve, ...]]:
         """Return the clock's axis and a curve for each param group; kept for the base row last asked with."""
         kept = self.__dict__.get("_kept")
         if kept is not None and kept[0] is base:
-            axis, curves = kept[1]
-            return axis, curves
-        found = self.axis, tuple(self.compile(Scope(float(b), float(b))) for b in base["lr"])
+            return cast(tuple[Axis, tuple[Curve, ...]], kept[1])
+        axis = self.axis
+        found = axis, tuple(self.compile(Scope(float(b), float(b), axis=axis)) for b in base["lr"])
         self.__dict__["_kept"] = base, found
         return found
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_kept"}
+
+
+def is_closed(schedule: Schedule) -> bool:
+    """Return whether a schedule can be compiled."""
+    return isinstance(schedule, ClosedForm) and schedule.closed
+
+
+def closed_form(schedule: Schedule) -> ClosedForm:
+    """Return a schedule that is in closed form as what it then is."""
+    assert isinstance(schedule, ClosedForm), schedule
+    assert schedule.closed, schedule
+    return schedule
+
+
+def member(owner: str, field: str, value: Any, *, closed: bool = False) -> None:
+    """Raise TypeError unless a value is a schedule, ValueError unless it is in closed form if that is needed."""
+    if not isinstance(value, Schedule):
+        raise TypeError(f"{owner}: {field} is {value!r}; it must be a schedule")
+    if closed and not is_closed(value):
+        raise ValueError(
+            f"{owner}: {field} is {value.kind}; it must be in closed form: a composable kind "
+            "without a torch class or a metric in it"
+        )
+
+
+def finite(value: float, step: int) -> float:
+    """Return a value. Raises ValueError if it is no finite number."""
+    if not math.isfinite(value):
+        raise ValueError(f"the value at step {step} is {value}, which is no finite number")
+    return value
+
+
+def members_of(value: Any) -> Iterator[Schedule]:
+    """Yield a schedule, and all schedules in it."""
+    if isinstance(value, Schedule):
+        yield value
+    if isinstance(value, tuple):
+        for item in value:
+            yield from members_of(item)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from members_of(getattr(value, field.name))
 
 
 Part = TypeVar("Part")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope
-from lrkeeper.schedules.composable.parts import ONCE, Level, level
+from lrkeeper.schedules.composable.parts import ONCE, Height, height, level
 from lrkeeper.schedules.schedule import definition
 
 
@@ -18,11 +18,11 @@ class Constant(ClosedForm):
         TypeError, ValueError: value is no finite number or Level.
     """
 
-    value: Level = ONCE
+    value: Height = ONCE
 
     def check(self) -> None:
         object.__setattr__(self, "value", level("Constant", "value", self.value))
 
     def compile(self, scope: Scope) -> Curve:
-        value = self.value.on(scope.base, scope.before)
+        value = height(self.value, scope.base, scope.before)
         return lambda _time: value

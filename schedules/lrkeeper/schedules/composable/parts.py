@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any, Literal, TypeAlias
 
 from lrkeeper.schedules import checks
@@ -81,7 +82,26 @@ class Level:
         return self.before * before
 
 
-def span(owner: str, field: str, value: Any, *, above: float | None = None) -> Span:
+Length: TypeAlias = Span | float
+"""A length or a time as it is given; a plain number is of steps. A checked definition has a Span."""
+
+Height: TypeAlias = Level | float
+"""A height as it is given; a plain number is absolute. A checked definition has a Level."""
+
+
+def length(value: Length) -> float:
+    """Return a length in the clock's unit. Raises ValueError as `Span.length`."""
+    return value.length if isinstance(value, Span) else float(value)
+
+
+def height(value: Height, base: float, before: float) -> float:
+    """Return a height over a base value, after a stage that has reached `before`."""
+    return value.on(base, before) if isinstance(value, Level) else float(value)
+
+
+def span(
+    owner: str, field: str, value: Any, *, above: float | None = None, at_least: float | None = None
+) -> Span:
     """Return a span; a plain number is of steps. Raises TypeError or ValueError."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = Span(steps=value)
@@ -89,10 +109,7 @@ def span(owner: str, field: str, value: Any, *, above: float | None = None) -> S
         raise TypeError(f"{owner}: {field} is {value!r}; it must be a number of steps, or a Span")
     if value.parameter is not None:
         return value
-    if above is None:
-        checks.number(owner, f"{field}.{value.unit}", value.amount, "a number")
-    else:
-        checks.inside(owner, f"{field}.{value.unit}", value.amount, above=above)
+    checks.inside(owner, f"{field}.{value.unit}", value.amount, above=above, at_least=at_least)
     return value
 
 
@@ -104,9 +121,36 @@ def level(owner: str, field: str, value: Any) -> Level:
         raise TypeError(f"{owner}: {field} is {value!r}; it must be a number, or a Level")
     for each in fields(value):
         number = getattr(value, each.name)
-        if isinstance(number, float | int) and not math.isfinite(number):
-            raise ValueError(f"{owner}: {field}.{each.name} is {number!r}; it must be a finite number")
+        if number is not None and each.name != "parameter":
+            checks.number(owner, f"{field}.{each.name}", number, "a finite number")
     return value
+
+
+def increasing(owner: str, field: str, values: Iterable[Length]) -> tuple[Span, ...]:
+    """Return times, none below 0, of which those in the same unit increase. Raises TypeError or ValueError."""
+    found: list[Span] = []
+    latest: dict[str, float] = {}
+    for place, value in enumerate(values):
+        where = f"{field}[{place}]"
+        each = span(owner, where, value, at_least=0)
+        if each.parameter is None:
+            before = latest.get(each.unit)
+            if before is not None and each.amount <= before:
+                raise ValueError(
+                    f"{owner}: {where}.{each.unit} is {each.amount!r}, after {before!r}; times must increase"
+                )
+            latest[each.unit] = each.amount
+        found.append(each)
+    return tuple(found)
+
+
+def lengths(owner: str, field: str, values: Iterable[Length]) -> list[float]:
+    """Return times in the clock's unit. Raises ValueError unless they increase."""
+    found = [length(each) for each in values]
+    for place, (before, after) in enumerate(pairwise(found), start=1):
+        if after <= before:
+            raise ValueError(f"{owner}: {field}[{place}] is {after:g}, after {before:g}; times must increase")
+    return found
 
 
 def _only_one(name: str, part: Span | Level) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeAlias
 
 from lrkeeper.schedules import checks
+from lrkeeper.schedules.composable import eases
 from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope
-from lrkeeper.schedules.composable.parts import ONCE, REACHED, Level, Span, level, span
+from lrkeeper.schedules.composable.parts import ONCE, REACHED, Height, Length, height, length, level, span
 from lrkeeper.schedules.schedule import definition
-
-Ease: TypeAlias = Callable[[float], float]
 
 EASES = ("linear", "cosine", "polynomial", "power", "tanh", "exponential", "log", "geometric")
 COUNTINGS = ("from_zero", "from_one", "inside", "to_last")
@@ -29,7 +27,7 @@ class Ramp(ClosedForm):
     * power: p ** power; with 0.5 a decay is the 1 - sqrt of WSD schedules
     * tanh: ½ (1 + tanh(low (1 - p) + high p)), which begins and ends near the levels, not on them (timm)
     * exponential: 2 - 2 · ½ ** p (Megatron-LM's exponential decay)
-    * log: ln(u + 1) / ln(over), u being the time (DeepSpeed's WarmupLR)
+    * log: ln(u + 1) / ln(over), u being the time; at most 1 (DeepSpeed's WarmupLR)
     * geometric: begin · (end / begin) ** p, in equal ratios
 
     Args:
@@ -48,9 +46,9 @@ class Ramp(ClosedForm):
         TypeError, ValueError: a field is of another type or out of its range.
     """
 
-    over: Span
-    begin: Level = REACHED
-    end: Level = ONCE
+    over: Length
+    begin: Height = REACHED
+    end: Height = ONCE
     ease: str = "linear"
     power: float | None = None
     low: float = -7.0
@@ -62,7 +60,8 @@ class Ramp(ClosedForm):
     def check(self) -> None:
         for name in ("begin", "end"):
             object.__setattr__(self, name, level("Ramp", name, getattr(self, name)))
-        object.__setattr__(self, "over", span("Ramp", "over", self.over, above=0))
+        over = span("Ramp", "over", self.over, above=0)
+        object.__setattr__(self, "over", over)
         checks.one_of("Ramp", "ease", self.ease, EASES)
         if self.power is not None:
             checks.inside("Ramp", "power", self.power, above=0)
@@ -71,63 +70,75 @@ class Ramp(ClosedForm):
         checks.inside("Ramp", "warp", self.warp, above=0)
         checks.one_of("Ramp", "counting", self.counting, COUNTINGS)
         checks.one_of("Ramp", "after", self.after, ("hold", "extend"))
-        if self.counting == "to_last" and self.over.unit == "steps" and self.over.amount <= 1:
+        if over.unit == "steps":
+            self._whole(over.amount)
+        if self.ease == "polynomial" and self.after == "extend" and not self._power(2.0).is_integer():
             raise ValueError(
-                f'Ramp: over is {self.over.amount:g} steps; with counting "to_last" use more than 1'
+                f'Ramp: power is {self.power:g}; a polynomial that goes on past its end (after "extend") '
+                "has values there only if it is a whole number"
             )
-        if self.ease == "log" and self.over.unit == "steps" and self.over.amount <= 1:
-            raise ValueError(f"Ramp: over is {self.over.amount:g} steps; the ease log needs more than 1")
 
     def compile(self, scope: Scope) -> Curve:
-        begin, end = (each.on(scope.base, scope.before) for each in (self.begin, self.end))
-        over = self.over.length
+        begin, end = (height(each, scope.base, scope.before) for each in (self.begin, self.end))
         ahead = 1.0 if self.counting in ("from_one", "inside") else 0.0
-        whole = over + {"inside": 1.0, "to_last": -1.0}.get(self.counting, 0.0)
-        if whole <= 0.0:
-            raise ValueError(f"Ramp: over is {over:g}; it must be more")
+        whole = self._whole(length(self.over))
         last = math.inf if self.after == "extend" else whole
-        if self.ease == "linear" and self.warp == 1.0:
-            slope = end - begin
-            return lambda time: begin + slope * ((time + ahead) / whole) if time + ahead < last else end
-        ease = self._ease(begin, end, whole)
-        if self.ease == "geometric":
-            return lambda time: ease((time + ahead) / whole) if time + ahead < last else end
-        warp = self.warp
-
-        def at(time: float) -> float:
-            time += ahead
-            if time >= last:
-                return reached
-            part = time / whole
-            return begin + (end - begin) * ease(part if warp == 1.0 else part**warp)
-
-        reached = begin + (end - begin) * ease(1.0) if self.ease == "tanh" else end
-        return at
-
-    def _ease(self, begin: float, end: float, whole: float) -> Ease:
-        power = self.power
-        if self.ease == "cosine":
-            if power is None or power == 1.0:
-                return lambda p: 0.5 * (1.0 - math.cos(math.pi * p))
-            return lambda p: 1.0 - (0.5 * (1.0 + math.cos(math.pi * p))) ** power
-        if self.ease == "polynomial":
-            exponent = 2.0 if power is None else power
-            return lambda p: 1.0 - (1.0 - p) ** exponent
-        if self.ease == "power":
-            exponent = 2.0 if power is None else power
-            return lambda p: p**exponent
-        if self.ease == "tanh":
-            low, high = self.low, self.high
-            return lambda p: 0.5 * (1.0 + math.tanh(low * (1.0 - p) + high * p))
-        if self.ease == "exponential":
-            return lambda p: 2.0 - 2.0 * 0.5**p
-        if self.ease == "log":
-            return lambda p: math.log(p * whole + 1.0) / math.log(whole)
+        part = _linear_part if self.warp == 1.0 else _warped(self.warp)
         if self.ease == "geometric":
             if begin <= 0.0 or end <= 0.0:
                 raise ValueError(
                     f"Ramp: begin is {begin:g} and end is {end:g}; with the ease geometric both are above 0"
                 )
-            warp = self.warp
-            return lambda p: begin * (end / begin) ** (p**warp)
-        return lambda p: p
+            ratio = end / begin
+            return lambda time: begin * ratio ** part(time + ahead, whole) if time + ahead < last else end
+        if self.ease == "linear" and self.warp == 1.0:
+            if abs(begin) <= abs(end):
+                slope = end - begin
+                return lambda time: begin + slope * ((time + ahead) / whole) if time + ahead < last else end
+            drop = begin - end
+            return lambda time: (
+                end + drop * ((whole - (time + ahead)) / whole) if time + ahead < last else end
+            )
+        ease = self._ease(whole)
+        # From the lower level on, so that no digits are lost there.
+        rising = abs(begin) <= abs(end)
+        low, height, share = (begin, end - begin, ease.done) if rising else (end, begin - end, ease.left)
+        reached = low + height * share(1.0) if self.ease == "tanh" else end
+        if self.ease == "log" and self.after == "hold":
+            last = whole - 1.0
+        return lambda time: (
+            low + height * share(part(time + ahead, whole)) if time + ahead < last else reached
+        )
+
+    def _whole(self, over: float) -> float:
+        """Return what the part is of, in the clock's unit. Raises ValueError if it is too short."""
+        whole = over + {"inside": 1.0, "to_last": -1.0}.get(self.counting, 0.0)
+        if whole <= 0.0:
+            raise ValueError(f'Ramp: over is {over:g}; with counting "to_last" use more than 1')
+        if self.ease == "log" and whole <= 1.0:
+            raise ValueError(f"Ramp: over is {over:g}; the ease log needs more than 1")
+        return whole
+
+    def _power(self, default: float) -> float:
+        return default if self.power is None else float(self.power)
+
+    def _ease(self, whole: float) -> eases.Ease:
+        if self.ease == "cosine":
+            return eases.cosine(self._power(1.0))
+        if self.ease == "polynomial":
+            return eases.polynomial(self._power(2.0))
+        if self.ease == "power":
+            return eases.raised(self._power(2.0))
+        if self.ease == "tanh":
+            return eases.tanh(self.low, self.high)
+        if self.ease == "log":
+            return eases.log(whole)
+        return eases.EXPONENTIAL if self.ease == "exponential" else eases.LINEAR
+
+
+def _linear_part(time: float, whole: float) -> float:
+    return time / whole
+
+
+def _warped(warp: float) -> Callable[[float, float], float]:
+    return lambda time, whole: (time / whole) ** warp
