@@ -38,5 +38,5 @@ class Power(ClosedForm):
 
     def compile(self, scope: Scope) -> Curve:
         begin, toward = (height(each, scope.base, scope.before) for each in (self.begin, self.toward))
-        height, scale, exponent = begin - toward, length(self.scale), -float(self.power)
-        return lambda time: toward + height * (1.0 + time / scale) ** exponent
+        rise, scale, exponent = begin - toward, length(self.scale), -float(self.power)
+        return lambda time: toward + rise * (1.0 + time / scale) ** exponent

@@ -102,13 +102,11 @@ class Ramp(ClosedForm):
         ease = self._ease(whole)
         # From the lower level on, so that no digits are lost there.
         rising = abs(begin) <= abs(end)
-        low, height, share = (begin, end - begin, ease.done) if rising else (end, begin - end, ease.left)
-        reached = low + height * share(1.0) if self.ease == "tanh" else end
+        low, rise, share = (begin, end - begin, ease.done) if rising else (end, begin - end, ease.left)
+        reached = low + rise * share(1.0) if self.ease == "tanh" else end
         if self.ease == "log" and self.after == "hold":
             last = whole - 1.0
-        return lambda time: (
-            low + height * share(part(time + ahead, whole)) if time + ahead < last else reached
-        )
+        return lambda time: low + rise * share(part(time + ahead, whole)) if time + ahead < last else reached
 
     def _whole(self, over: float) -> float:
         """Return what the part is of, in the clock's unit. Raises ValueError if it is too short."""
