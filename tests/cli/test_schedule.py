@@ -166,6 +166,17 @@ def test_preview_says_where_torch_would_raise(
     assert "cannot get beyond step 7" in cli.refusal("schedule", "preview", schedule, "--first-step", "9")
 
 
+def test_preview_of_a_far_step(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "fall.yaml"
+    path.write_text("schedule: {ramp: {over: {steps: 1000000000}, begin: {absolute: 1}, end: {absolute: 0}}}")
+    far = ("--first-step", "999999998", "--steps", "3", "--json")
+    found = json.loads(cli.out("schedule", "preview", str(path), *far))
+    assert [row["values"]["lr"] for row in found["rows"]] == [[2e-9], [1e-9], [0.0]]
+    path.write_text("schedule: {step_lr: {step_size: 3}}")
+    refusal = cli.refusal("schedule", "preview", str(path), *far)
+    assert "first_step is 999999998; it must be from 0 to 10000000" in refusal
+
+
 def test_preview_of_values_that_are_not_finite(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "grows.yaml"
     path.write_text("step_lr: {step_size: 1, gamma: 1e300}")

@@ -201,6 +201,19 @@ def test_a_preview_shows_the_plan_without_the_edit_and_then_with_it(client: Clie
     assert [e.effective_step for e in client.get_run(place.run).edits] == [20, 50]
 
 
+def test_far_steps_of_schedules_in_closed_form_are_planned_at_once(client: Client) -> None:
+    fall = S.Ramp(10**8, begin=1, end=0)
+    place = jobs.begun(client, schedule=fall)
+    client.edit_run(
+        place.run, fall.then(S.Constant(2), at=5_000_000), expected_revision=1, reason="", at_step=1_000_000
+    )
+    edited = client.edit_run(place.run, S.Power(10**6), expected_revision=2, reason="", at_step=9_000_000)
+    rows = [edited.preview.row(step)["lr"][0] for step in (8_999_999, 9_000_000)]
+    assert rows == [2.0, pytest.approx(0.1 * 10**-0.5)]
+    again = client.edit_run(place.run, S.Constant(3), expected_revision=3, reason="", at_step=4_000_000)
+    assert again.preview.row(3_999_999)["lr"][0] == pytest.approx(1 - 3_999_999 / 10**8)
+
+
 def test_two_operators_who_have_read_the_same_revision_cannot_both_write(server: ServerProcess) -> None:
     with Client(server.address) as client:
         place = jobs.begun(client)

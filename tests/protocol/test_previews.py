@@ -6,7 +6,7 @@ import pytest
 
 from lrkeeper import Client
 from lrkeeper import schedules as S
-from lrkeeper.errors import ScheduleFails
+from lrkeeper.errors import ScheduleFails, StepOutOfRange
 from tests.protocol import jobs
 from tests.protocol.stored import contents
 from tests.protocol.watched import Watched
@@ -75,3 +75,36 @@ def test_nothing_is_stored(watched: Watched) -> None:
     watched.client.preview_schedule(S.StepLR(3), 1000, first_step=50)
     watched.client.preview_schedule(FAILS_AT_10, 50)
     assert contents(watched.server) == before
+
+
+FALL = S.Ramp(10**9, begin=0.5, end=0)
+
+
+def test_any_step_of_a_schedule_in_closed_form_may_be_named(client: Client) -> None:
+    schedule = S.Ramp(1000, begin=0).then(S.Ramp(10**9, end=0), at=1000)
+    table = client.preview_schedule(schedule, 3, first_step=10**9 + 998).table
+    assert [table.row(step)["lr"][0] > 0 for step in range(10**9 + 998, 10**9 + 1001)] == [True, True, False]
+    assert client.preview_schedule(S.Repeat(FALL, 10**9), 1, first_step=10**15).table.row(10**15) == {
+        "lr": (0.5,)
+    }
+    with pytest.raises(StepOutOfRange, match="first_step is 9007199254740992; it must be from 0 to"):
+        client.preview_schedule(FALL, 1, first_step=1 << 53)
+    with pytest.raises(StepOutOfRange, match="first_step is 10000001; it must be from 0 to 10000000"):
+        client.preview_schedule(S.StepLR(3), 1, first_step=10_000_001)
+
+
+def test_a_schedule_in_closed_form_without_a_value_there_is_refused(client: Client) -> None:
+    fails = S.Expression("1 / (step - 10 ** 9)")
+    preview = client.preview_schedule(fails, 5, first_step=10**9 - 2)
+    assert preview.table.count == 2
+    assert preview.failure is not None
+    assert preview.failure.step == 10**9
+    with pytest.raises(ScheduleFails, match="division by zero"):
+        client.preview_schedule(fails, 5, first_step=10**9)
+
+
+def test_a_schedule_that_counts_tokens_says_what_it_needs(client: Client) -> None:
+    schedule = S.Ramp(S.Span(tokens=1e9), begin=0)
+    assert client.preview_schedule(schedule, 1).table.row(0) == {"lr": (0.0,)}
+    with pytest.raises(ScheduleFails, match=r"the schedule counts tokens, and step 5 was not told"):
+        client.preview_schedule(schedule, 1, first_step=5)

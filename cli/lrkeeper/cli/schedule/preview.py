@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _PIECE = 10_000
 _FARTHEST = 10_000_000
+_FARTHEST_CLOSED = 10**15
 
 
 @click.command()
@@ -28,7 +29,11 @@ _FARTHEST = 10_000_000
     "--steps", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many steps."
 )
 @click.option(
-    "--first-step", type=click.IntRange(0, _FARTHEST), default=0, show_default=True, help="The first one."
+    "--first-step",
+    type=click.IntRange(0, _FARTHEST_CLOSED),
+    default=0,
+    show_default=True,
+    help="The first one.",
 )
 @click.option(
     "--lr",
@@ -69,25 +74,33 @@ def preview(
 
 def _evaluated(schedule: Schedule, base_lrs: tuple[float, ...], first_step: int, steps: int) -> Preview:
     """Evaluate a definition in this process. Raises ScheduleFails if it ends before the first step."""
-    from lrkeeper.errors import ScheduleFails
-    from lrkeeper.schedules.cursor import FAILURES, begin, extend
+    from lrkeeper.errors import ScheduleFails, StepOutOfRange
+    from lrkeeper.schedules.cursor import FAILURES, Cursor, begin, extend
     from lrkeeper.schedules.table import Table
     from lrkeeper.views import Preview
 
     base = {"lr": base_lrs}
+    before = max(0, first_step - 1)
+    if before > _FARTHEST and not schedule.closed:
+        raise StepOutOfRange(f"first_step is {first_step}; it must be from 0 to {_FARTHEST}")
     try:
-        cursor = begin(schedule, base, base)
+        known = schedule.at(before, base, base) if before else None
+        cursor = begin(schedule, base, base) if known is None else Cursor(before, *known)
     except tuple(FAILURES.values()) as error:
         raise ScheduleFails(f"the schedule cannot start: {error}") from None
-    while cursor.step < first_step:
-        cursor, _, failure = extend(schedule, base, cursor, min(_PIECE, first_step - cursor.step))
-        if failure is not None:
-            raise ScheduleFails(
-                f"the schedule cannot get beyond step {failure.step - 1}: {failure.message}",
-                step=failure.step,
-            )
-    _, found, failure = extend(schedule, base, cursor, steps - 1)
-    return Preview(schedule, Table.from_rows(first_step, [cursor.row, *found]), failure)
+    failure, first = None, [] if first_step else [cursor.row]
+    while cursor.step < before and failure is None:
+        cursor, _, failure = extend(schedule, base, cursor, min(_PIECE, before - cursor.step))
+    found = list(first)
+    if failure is None:
+        _, rows_after, failure = extend(schedule, base, cursor, steps - len(first))
+        found += rows_after
+    if not found:
+        assert failure is not None
+        raise ScheduleFails(
+            f"the schedule cannot get beyond step {failure.step - 1}: {failure.message}", step=failure.step
+        )
+    return Preview(schedule, Table.from_rows(first_step, found), failure)
 
 
 def _tell(found: Preview) -> None:

@@ -19,13 +19,13 @@ from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import Failure
 from lrkeeper.schedules.numbers import Row
 from lrkeeper.schedules.table import Table
-from lrkeeper.server.runs.limits import MAX_AHEAD, MAX_PREVIEW_ROWS
+from lrkeeper.server.runs.limits import MAX_AHEAD, MAX_PREVIEW_ROWS, MAX_STEP
 from lrkeeper.server.runs.records import Run, ScheduleRevision
 from lrkeeper.server.storage.contract import Transaction
 from lrkeeper.server.storage.ids import new_uid
 from lrkeeper.server.usecases.edit_run import Change, edit_run, follow_request_id
 from lrkeeper.server.usecases.keeper import Keeper
-from lrkeeper.server.usecases.seek import rows, seek
+from lrkeeper.server.usecases.seek import cannot_reach, rows, seek
 
 
 @dataclass(frozen=True)
@@ -201,13 +201,18 @@ async def preview_schedule(
 
     Raises StepOutOfRange, and ScheduleFails if it ends before the first of them.
     """
-    if not 0 <= first_step <= MAX_AHEAD:
-        raise StepOutOfRange(f"first_step is {first_step}; it must be from 0 to {MAX_AHEAD}")
+    farthest = MAX_STEP - MAX_PREVIEW_ROWS if schedule.closed else MAX_AHEAD
+    if not 0 <= first_step <= farthest:
+        raise StepOutOfRange(f"first_step is {first_step}; it must be from 0 to {farthest}")
     if not 1 <= steps <= MAX_PREVIEW_ROWS:
         raise StepOutOfRange(f"steps is {steps}; it must be from 1 to {MAX_PREVIEW_ROWS}")
-    cursor = await seek(schedule, base, base, first_step)
-    _, found, failure = await rows(schedule, base, cursor, steps - 1)
-    return Table.from_rows(first_step, [cursor.row, *found]), failure
+    cursor = await seek(schedule, base, base, max(0, first_step - 1))
+    first = [] if first_step else [cursor.row]
+    _, found, failure = await rows(schedule, base, cursor, steps - len(first))
+    if not first and not found:
+        assert failure is not None
+        raise cannot_reach(schedule, failure)
+    return Table.from_rows(first_step, [*first, *found]), failure
 
 
 def _named(tx: Transaction, name: str, revision: int | None) -> ScheduleRevision:

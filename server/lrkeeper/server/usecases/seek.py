@@ -1,4 +1,7 @@
-"""Long evaluations, off the commit path: in pieces, so that other requests go on in between."""
+"""Long evaluations, off the commit path: in pieces, so that other requests go on in between.
+
+A schedule in closed form is asked for the step itself, and needs no pieces.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ _PIECE = 2000
 
 async def seek(schedule: Schedule, base: Row, now: Row, step: int) -> Cursor:
     """Return a schedule's evaluation at a step, from the start. Raises ScheduleFails."""
+    if step > 0 and (found := _at(schedule, base, now, step)) is not None:
+        return found
     try:
         cursor = begin(schedule, base, now)
     except tuple(FAILURES.values()) as error:
@@ -27,12 +32,19 @@ async def seek(schedule: Schedule, base: Row, now: Row, step: int) -> Cursor:
 
 def onwards(schedule: Schedule, base: Row, cursor: Cursor, step: int) -> Cursor:
     """Return the evaluation at a later step. Raises ScheduleFails."""
+    if step > cursor.step and (found := _at(schedule, base, cursor.row, step)) is not None:
+        return found
     cursor, _, failure = extend(schedule, base, cursor, step - cursor.step)
     if failure is not None:
-        raise ScheduleFails(
-            f"{schedule} cannot get beyond step {failure.step - 1}: {failure.message}", step=failure.step
-        )
+        raise cannot_reach(schedule, failure)
     return cursor
+
+
+def cannot_reach(schedule: Schedule, failure: Failure) -> ScheduleFails:
+    """Return the error of a schedule that ends too early."""
+    return ScheduleFails(
+        f"{schedule} cannot get beyond step {failure.step - 1}: {failure.message}", step=failure.step
+    )
 
 
 async def rows(
@@ -51,7 +63,30 @@ async def rows(
 async def plan(head: Head, frontier: int) -> tuple[Head, Failure | None]:
     """Return the head as it will be when the run gets to `frontier`, if nothing changes."""
     failure = None
-    while head.frontier < frontier and failure is None:
+    while (head := _ahead(head, frontier)).frontier < frontier and failure is None:
         head, _, failure = advanced(head, min(frontier, head.frontier + _PIECE), head.heard_at)
         await asyncio.sleep(0)
     return head, failure
+
+
+def _at(schedule: Schedule, base: Row, now: Row, step: int) -> Cursor | None:
+    """Return the evaluation at a step, of a schedule in closed form. Raises ScheduleFails."""
+    try:
+        found = schedule.at(step, base, now)
+    except tuple(FAILURES.values()) as error:
+        raise ScheduleFails(f"{schedule} has no value at step {step}: {error}", step=step) from error
+    return None if found is None else Cursor(step, *found)
+
+
+def _ahead(head: Head, frontier: int) -> Head:
+    """Return the head one step short of `frontier` or the next edit; as it is if no closed form rules there."""
+    end = min(frontier, head.pending[0].effective_step if head.pending else frontier) - 1
+    if end <= head.frontier:
+        return head
+    try:
+        cursor = _at(head.schedule, head.branch.base, head.cursor.row, end - 1)
+    except ScheduleFails:
+        return head  # going on finds where it fails first
+    if cursor is None:
+        return head
+    return head._replace(frontier=end, cursor=cursor, cursor_text=cursor.to_json())
