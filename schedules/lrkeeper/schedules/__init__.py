@@ -39,7 +39,15 @@ from lrkeeper.schedules.swalr import SWALR
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lrkeeper.schedules.importers.deepspeed import from_deepspeed
+    from lrkeeper.schedules.importers.hf import from_hf
+    from lrkeeper.schedules.importers.keras import from_keras
+    from lrkeeper.schedules.importers.optax import from_optax
+    from lrkeeper.schedules.importers.timm import from_timm
+
     from_torch: Callable[[Any], Schedule]
+
+_IMPORTERS = ("deepspeed", "hf", "keras", "optax", "timm")
 
 __all__ = [
     "SWALR",
@@ -76,6 +84,11 @@ __all__ = [
     "StepLR",
     "Steps",
     "Warp",
+    "from_deepspeed",
+    "from_hf",
+    "from_keras",
+    "from_optax",
+    "from_timm",
     "from_torch",
 ]
 
@@ -83,4 +96,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "from_torch":  # reads a live torch scheduler; torch belongs to the client's side
         return import_module("lrkeeper.torch.definitions").definition_of
+    library = name.removeprefix("from_")
+    if name.startswith("from_") and library in _IMPORTERS:
+        return getattr(import_module(f"lrkeeper.schedules.importers.{library}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,97 @@
+"""The golden curves of other libraries, said as definitions, and how far the two are apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from lrkeeper import schedules as S
+from lrkeeper.schedules import Schedule, cursor
+from lrkeeper.schedules.composable.closed_form import ClosedForm
+
+FOLDER = Path(__file__).resolve().parent.parent / "goldens"
+
+Curve = Mapping[str, Any]
+
+FILES: dict[str, Callable[[Curve, int], Schedule]] = {
+    "transformers": lambda curve, _group: S.from_hf(curve["name"], **_hf(curve)),
+    "timm": lambda curve, _group: S.from_timm(curve["name"], **curve["arguments"]),
+    "deepspeed": lambda curve, group: S.from_deepspeed(_config(curve), group=group),
+    "optax": lambda curve, _group: S.from_optax(curve["name"], **curve["arguments"]),
+    "optax_float64": lambda curve, _group: S.from_optax(curve["name"], **curve["arguments"]),
+    "keras": lambda curve, _group: S.from_keras(curve["name"], **curve["arguments"]),
+    "keras_float64": lambda curve, _group: S.from_keras(curve["name"], **curve["arguments"]),
+}
+"""What makes the definition of a curve for a param group, by file."""
+
+BY_METRIC = {
+    "transformers": {"reduce_lr_on_plateau", "greedy"},
+    "timm": {"PlateauLRScheduler"},
+    "optax": {"reduce_on_plateau"},
+    "optax_float64": {"reduce_on_plateau"},
+    "keras": {"ReduceLROnPlateau"},
+    "keras_float64": {"ReduceLROnPlateau"},
+}
+"""Those that follow a metric, and no formula of the time."""
+
+
+def curves(file: str) -> Iterator[Curve]:
+    """Yield the curves of a file that follow a formula of the time."""
+    for curve in json.loads((FOLDER / f"{file}.json").read_text())["curves"]:
+        if curve["name"] not in BY_METRIC.get(file, ()):
+            yield curve
+
+
+def apart(
+    curve: Curve, make: Callable[[int], Schedule], track: str | None = None, *, of_the_largest: bool = False
+) -> float:
+    """Return the largest relative error of a curve's definitions (by param group) over its steps.
+
+    It is relative to each value; where that is 0, or `of_the_largest` is asked for, to the curve's largest.
+    `track` is what else than the lr.
+    """
+    pairs = curve["values"] if track is None else curve["tracks"][track]
+    bases = curve["base"] if isinstance(curve["base"], list) else [curve["base"] or 1.0]
+    largest = max(abs(number) for _, value in pairs for number in _numbers(value))
+    worst = 0.0
+    for group, base in enumerate(bases):
+        scale = _lr_scales(curve)[group] if "lr_scale" in (curve.get("note") or "") else 1.0
+        ours = values(make(group), [step for step, _ in pairs], base)
+        for (_, value), found in zip(pairs, ours, strict=True):
+            wanted = _numbers(value)[group]
+            whole = largest if of_the_largest or wanted == 0.0 else abs(wanted)
+            worst = max(worst, abs(found * scale - wanted) / (whole or 1.0))
+    return worst
+
+
+def values(schedule: Schedule, steps: list[int], base: float) -> list[float]:
+    """Return a schedule's values at steps: samples where it counts those."""
+    row = {"lr": (base,)}
+    if isinstance(schedule, ClosedForm) and schedule.closed:
+        _, (curve,) = schedule._compiled(row)
+        return [curve(float(step)) for step in steps]
+    found = [cursor.begin(schedule, row, row).row]
+    found += cursor.extend(schedule, row, cursor.begin(schedule, row, row), steps[-1])[1]
+    return [float(found[step]["lr"][0]) for step in steps]
+
+
+def _numbers(value: float | list[float]) -> list[float]:
+    return value if isinstance(value, list) else [value]
+
+
+def _lr_scales(curve: Curve) -> list[float]:
+    found: list[float] = json.loads(curve["note"].removeprefix("the groups have lr_scale "))
+    return found
+
+
+def _hf(curve: Curve) -> dict[str, Any]:
+    arguments = dict(curve["arguments"])
+    own = arguments.pop("scheduler_specific_kwargs", {})
+    base = curve["base"]
+    return {**arguments, **own, "lr": base[0] if isinstance(base, list) else base}
+
+
+def _config(curve: Curve) -> dict[str, Any]:
+    return {"type": curve["name"], "params": curve["arguments"]}

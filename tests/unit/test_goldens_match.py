@@ -1,0 +1,64 @@
+"""What other libraries' schedules give, their definitions here give too: every recorded step of every curve.
+
+Curves in float64 agree to 1e-12 of each value. What a library computes in float32 (all of optax, Keras's cosines, the
+file keras) is off by float32's rounding, which is relative to what was summed up: to 1e-6 of the curve's largest value.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lrkeeper import schedules as S
+from lrkeeper.schedules import Schedule, codec
+from lrkeeper.schedules.importers.deepspeed import momentum_from_deepspeed
+from tests.goldens_as_definitions import BY_METRIC, FILES, Curve, apart, curves
+
+IN_FLOAT32 = {"keras", "optax", "optax_float64"}
+COSINES_IN_FLOAT32 = {"keras_float64": {"CosineDecay", "CosineDecayRestarts"}}
+
+
+def every(*files: str) -> Any:
+    return [
+        pytest.param(file, curve, id=f"{file}-{curve['name']}-{curve['case']}")
+        for file in files or FILES
+        for curve in curves(file)
+    ]
+
+
+@pytest.mark.parametrize(("file", "curve"), every())
+def test_a_definition_gives_what_the_library_gives(file: str, curve: Curve) -> None:
+    single = file in IN_FLOAT32 or curve["name"] in COSINES_IN_FLOAT32.get(file, ())
+    error = apart(curve, lambda group: FILES[file](curve, group), of_the_largest=single)
+    assert error <= (1e-6 if single else 1e-12)
+
+
+@pytest.mark.parametrize(("file", "curve"), every())
+def test_what_is_imported_is_a_definition_like_any_other(file: str, curve: Curve) -> None:
+    schedule = FILES[file](curve, 0)
+    message = codec.encode(schedule)
+    assert codec.decode(message) == codec.from_json(codec.to_json(schedule)) == schedule
+
+
+@pytest.mark.parametrize(
+    "curve", [curve for curve in curves("deepspeed") if "tracks" in curve], ids=lambda c: c["case"]
+)
+def test_the_momentum_of_deepspeed_is_a_schedule_of_its_own(curve: Curve) -> None:
+    config = {"scheduler": {"type": curve["name"], "params": curve["arguments"]}}
+
+    def momentum(group: int) -> Schedule:
+        made = momentum_from_deepspeed(config, group=group)
+        assert made is not None
+        return made
+
+    assert apart(curve, momentum, "betas") <= 1e-12
+
+
+@pytest.mark.parametrize(("file", "name"), [(file, name) for file in BY_METRIC for name in BY_METRIC[file]])
+def test_what_follows_a_metric_is_no_formula_of_the_time(file: str, name: str) -> None:
+    if (file, name) == ("transformers", "reduce_lr_on_plateau"):
+        assert S.from_hf(name, factor=0.5, patience=3) == S.ReduceLROnPlateau(factor=0.5, patience=3)
+        return
+    with pytest.raises(ValueError, match="metric"):
+        FILES[file]({"name": name, "arguments": {}, "base": 0.1}, 0)
