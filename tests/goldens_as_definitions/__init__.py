@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,12 @@ FILES: dict[str, Callable[[Curve, int], Schedule]] = {
     "optax": lambda curve, _group: S.from_optax(curve["name"], **curve["arguments"]),
     "optax_float64": lambda curve, _group: S.from_optax(curve["name"], **curve["arguments"]),
     "keras": lambda curve, _group: S.from_keras(curve["name"], **curve["arguments"]),
+    "composer": lambda curve, _group: S.from_composer(
+        curve["name"], **_composer(curve), **curve["arguments"]
+    ),
+    "megatron": lambda curve, group: S.from_megatron(
+        **{**curve["arguments"], **megatron_group(curve, group)}
+    ),
     "keras_float64": lambda curve, _group: S.from_keras(curve["name"], **curve["arguments"]),
 }
 """What makes the definition of a curve for a param group, by file."""
@@ -53,7 +61,8 @@ def apart(
     `track` is what else than the lr.
     """
     pairs = curve["values"] if track is None else curve["tracks"][track]
-    bases = curve["base"] if isinstance(curve["base"], list) else [curve["base"] or 1.0]
+    groups = len(_numbers(pairs[0][1]))
+    bases = curve["base"] if isinstance(curve["base"], list) else [curve["base"] or 1.0] * groups
     largest = max(abs(number) for _, value in pairs for number in _numbers(value))
     worst = 0.0
     for group, base in enumerate(bases):
@@ -66,12 +75,16 @@ def apart(
     return worst
 
 
+_OF_A_STEP = {"steps": 1, "samples": 4, "tokens": 512}
+"""What a batch has in the file of Composer."""
+
+
 def values(schedule: Schedule, steps: list[int], base: float) -> list[float]:
-    """Return a schedule's values at steps: samples where it counts those."""
+    """Return a schedule's values at steps."""
     row = {"lr": (base,)}
     if isinstance(schedule, ClosedForm) and schedule.closed:
-        _, (curve,) = schedule._compiled(row)
-        return [curve(float(step)) for step in steps]
+        axis, (curve,) = schedule._compiled(row)
+        return [curve(float(step * _OF_A_STEP[axis])) for step in steps]
     found = [cursor.begin(schedule, row, row).row]
     found += cursor.extend(schedule, row, cursor.begin(schedule, row, row), steps[-1])[1]
     return [float(found[step]["lr"][0]) for step in steps]
@@ -95,3 +108,22 @@ def _hf(curve: Curve) -> dict[str, Any]:
 
 def _config(curve: Curve) -> dict[str, Any]:
     return {"type": curve["name"], "params": curve["arguments"]}
+
+
+def _composer(curve: Curve) -> dict[str, Any]:
+    found = re.match(
+        r"max_duration (\w+), scale_schedule_ratio ([\d.]+); .* an epoch (\d+) batches", curve["note"]
+    )
+    assert found is not None
+    return {
+        "max_duration": found[1],
+        "scale_schedule_ratio": float(found[2]),
+        "batches_per_epoch": int(found[3]),
+    }
+
+
+def megatron_group(curve: Curve, group: int) -> dict[str, Any]:
+    """Return what a param group of Megatron-LM has of its own, and the unit: golden steps are samples already."""
+    _, _, groups = curve["note"].partition("the groups hold ")
+    own = ast.literal_eval(groups)[group] if groups else {}
+    return {"unit": "steps", **own}

@@ -13,7 +13,8 @@ import pytest
 from lrkeeper import schedules as S
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.importers.deepspeed import momentum_from_deepspeed
-from tests.goldens_as_definitions import BY_METRIC, FILES, Curve, apart, curves
+from lrkeeper.schedules.importers.megatron import weight_decay_from_megatron
+from tests.goldens_as_definitions import BY_METRIC, FILES, Curve, apart, curves, megatron_group
 
 IN_FLOAT32 = {"keras", "optax", "optax_float64"}
 COSINES_IN_FLOAT32 = {"keras_float64": {"CosineDecay", "CosineDecayRestarts"}}
@@ -53,6 +54,21 @@ def test_the_momentum_of_deepspeed_is_a_schedule_of_its_own(curve: Curve) -> Non
         return made
 
     assert apart(curve, momentum, "betas") <= 1e-12
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [curve for curve in curves("megatron") if "tracks" in curve],
+    ids=lambda c: f"{c['name']}-{c['case']}",
+)
+def test_the_weight_decay_of_megatron_is_a_schedule_of_its_own(curve: Curve) -> None:
+    def weight_decay(group: int) -> Schedule:
+        own = megatron_group(curve, group)
+        return S.Affine(
+            weight_decay_from_megatron(**{**curve["arguments"], **own}), scale=own.get("wd_mult", 1.0)
+        )
+
+    assert apart(curve, weight_decay, "weight_decay") <= 1e-12
 
 
 @pytest.mark.parametrize(("file", "name"), [(file, name) for file in BY_METRIC for name in BY_METRIC[file]])

@@ -72,7 +72,7 @@ def test_a_schedule_of_another_library_is_read_as_it_is_written() -> None:
 
 def test_min_lr_is_a_value_or_a_share_of_the_lr_of_the_optimizer() -> None:
     given: dict[str, Any] = {"num_warmup_steps": 0, "num_training_steps": 80, "min_lr": 0.01}
-    for lr, end in ((None, S.Level(absolute=0.01)), (0.1, S.Level(relative=0.1))):
+    for lr, end in ((None, S.Level(absolute=0.01)), (0.5, S.Level(relative=0.02))):
         made = S.from_hf("cosine_with_min_lr", lr=lr, **given)
         assert isinstance(made, S.Ramp)
         assert made.end == end

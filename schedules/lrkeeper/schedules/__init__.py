@@ -39,15 +39,17 @@ from lrkeeper.schedules.swalr import SWALR
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lrkeeper.schedules.importers.composer import from_composer
     from lrkeeper.schedules.importers.deepspeed import from_deepspeed
     from lrkeeper.schedules.importers.hf import from_hf
     from lrkeeper.schedules.importers.keras import from_keras
+    from lrkeeper.schedules.importers.megatron import from_megatron
     from lrkeeper.schedules.importers.optax import from_optax
     from lrkeeper.schedules.importers.timm import from_timm
 
     from_torch: Callable[[Any], Schedule]
 
-_IMPORTERS = ("deepspeed", "hf", "keras", "optax", "timm")
+_IMPORTERS = ("composer", "deepspeed", "hf", "keras", "megatron", "optax", "timm")
 
 __all__ = [
     "SWALR",
@@ -84,9 +86,11 @@ __all__ = [
     "StepLR",
     "Steps",
     "Warp",
+    "from_composer",
     "from_deepspeed",
     "from_hf",
     "from_keras",
+    "from_megatron",
     "from_optax",
     "from_timm",
     "from_torch",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from lrkeeper.schedules.composable.parts import Level
+from lrkeeper.schedules.composable.parts import Level, Span
 from lrkeeper.schedules.composable.points import Points
 from lrkeeper.schedules.schedule import Schedule
 from lrkeeper.schedules.sequence import Sequence, Stage
@@ -18,12 +17,25 @@ def times(factor: float) -> Level:
     return Level(relative=float(factor))
 
 
-def staged(*stages: tuple[str, Schedule, float | None]) -> Schedule:
+def staged(
+    *stages: tuple[str, Schedule, float | None], unit: str = "steps", boundary: str = "later"
+) -> Schedule:
     """Return stages by label, schedule and length (none: for ever); those of no length are left out."""
     kept = [stage for stage in stages if stage[2] is None or stage[2] > 0]
     if len(kept) == 1 and kept[0][2] is None:
         return kept[0][1]
-    return Sequence([Stage(schedule, over=over, label=label) for label, schedule, over in kept])
+    return Sequence(
+        [
+            Stage(schedule, over=None if over is None else span_of(over, unit), label=label)
+            for label, schedule, over in kept
+        ],
+        boundary=boundary,
+    )
+
+
+def span_of(amount: float, unit: str) -> Span:
+    """Return a length in a unit: "steps", "epochs", "samples" or "tokens"."""
+    return Span(**{unit: amount})  # type: ignore[arg-type]  # a unit is no parameter
 
 
 def first_then(first: Schedule, then: Schedule) -> Sequence:
@@ -41,9 +53,3 @@ def choose(library: str, makers: Mapping[str, Maker], name: str) -> Maker:
     if name not in makers:
         raise ValueError(f"{library} has no schedule {name!r} known here; there are {', '.join(makers)}")
     return makers[name]
-
-
-def no_arguments_left(library: str, name: str, arguments: Mapping[str, Any]) -> None:
-    """Raise TypeError for arguments that nothing here knows."""
-    if arguments:
-        raise TypeError(f"{library}'s {name} has arguments not known here: {', '.join(arguments)}")

@@ -29,8 +29,8 @@ def from_hf(
 ) -> Schedule:
     """Return the schedule that transformers' `get_scheduler` makes of the same arguments.
 
-    To transformers `min_lr` and `lr_end` are shares of the optimizer's own lr: a param group with another lr ends at that
-    share of it. Give that `lr` for the same; without it they are the values at which every group ends.
+    To transformers `min_lr` and `lr_end` are shares of the optimizer's own lr: a param group with another lr ends at
+    that share of it. Give that `lr` for the same; without it they are the values at which every group ends.
 
     Raises:
         ValueError: an unknown name; an argument the name needs is missing.
