@@ -8,26 +8,48 @@ from lrkeeper.errors import ScheduleFails
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import FAILURES, Cursor, Failure, begin, extend
 from lrkeeper.schedules.numbers import Row
+from lrkeeper.schedules.pace import NO_PACE, Pace, near, paced
 from lrkeeper.server.runs.head import Head, advanced
 
 _PIECE = 2000
 
 
-async def seek(schedule: Schedule, base: Row, now: Row, step: int) -> Cursor:
-    """Return a schedule's evaluation at a step, from the start. Raises ScheduleFails."""
+async def seek(schedule: Schedule, base: Row, now: Row, step: int, pace: Pace = NO_PACE) -> Cursor:
+    """Return a schedule's evaluation at a step, from the start. Raises ScheduleFails.
+
+    Where the values hang on what the job reports (tokens), the row is one that the steps after it do not need,
+    unless a pace says what the job would report.
+    """
     try:
         cursor = begin(schedule, base, now)
+        if pace != NO_PACE:
+            cursor = near(schedule, base, cursor, step)
     except tuple(FAILURES.values()) as error:
         raise ScheduleFails(f"{schedule} cannot start: {error}") from error
     while cursor.step < step:
-        cursor = onwards(schedule, base, cursor, min(step, cursor.step + _PIECE))
+        piece = min(step, cursor.step + _PIECE)
+        if pace != NO_PACE:
+            cursor = _checked(schedule, *paced(schedule, base, cursor, piece - cursor.step, pace))
+        else:
+            cursor = onwards(schedule, base, cursor, step if schedule.closed else piece)
         await asyncio.sleep(0)
     return cursor
 
 
 def onwards(schedule: Schedule, base: Row, cursor: Cursor, step: int) -> Cursor:
     """Return the evaluation at a later step. Raises ScheduleFails."""
-    cursor, _, failure = extend(schedule, base, cursor, step - cursor.step)
+    if step == cursor.step:
+        return cursor
+    try:
+        found = schedule.at(step, base, cursor.row)
+    except tuple(FAILURES.values()) as error:
+        raise ScheduleFails(f"{schedule} cannot get to step {step}: {error}", step=step) from error
+    if found is not None:
+        return Cursor(step, *found)
+    return _checked(schedule, *extend(schedule, base, cursor, step - cursor.step))
+
+
+def _checked(schedule: Schedule, cursor: Cursor, _: list[Row], failure: Failure | None) -> Cursor:
     if failure is not None:
         raise ScheduleFails(
             f"{schedule} cannot get beyond step {failure.step - 1}: {failure.message}", step=failure.step
@@ -36,13 +58,13 @@ def onwards(schedule: Schedule, base: Row, cursor: Cursor, step: int) -> Cursor:
 
 
 async def rows(
-    schedule: Schedule, base: Row, cursor: Cursor, count: int
+    schedule: Schedule, base: Row, cursor: Cursor, count: int, pace: Pace = NO_PACE
 ) -> tuple[Cursor, list[Row], Failure | None]:
     """Return up to `count` rows after a cursor, and what ends them early."""
     found: list[Row] = []
     failure = None
     while len(found) < count and failure is None:
-        cursor, piece, failure = extend(schedule, base, cursor, min(_PIECE, count - len(found)))
+        cursor, piece, failure = paced(schedule, base, cursor, min(_PIECE, count - len(found)), pace)
         found += piece
         await asyncio.sleep(0)
     return cursor, found, failure
