@@ -136,7 +136,7 @@ def test_a_run_that_counts_steps_is_made_to_count_tokens(client: Client) -> None
     assert edited.failure is not None
     assert (edited.failure.step, edited.failure.type) == (5, "NotTold")
     assert jobs.ask(client, place, 5).table is None
-    with pytest.raises(InvalidArgument, match="the run had 400.0 before"):
+    with pytest.raises(InvalidArgument, match=r"the run had 400.0 before"):
         tell(client, place, 5, tokens=399.0)
     assert lr(tell(client, place, 5, tokens=500.0)) == pytest.approx(0.05)
     assert lr(tell(client, place, 6, tokens=900.0)) == pytest.approx(0.01)
@@ -183,7 +183,7 @@ def test_a_checkpoint_carries_the_totals_to_another_server(client: Client) -> No
     origin = Origin(TOKENS, second.cursor, second.cursor_step, second.table, second.given)
     moved = client.acquire_run(jobs.a_start(jobs.new_name(), schedule=TOKENS, origin=origin))
     assert (moved.resume_step, moved.values.row(2)) == (2, second.table.row(2))
-    with pytest.raises(InvalidArgument, match="the run had 300.0 before"):
+    with pytest.raises(InvalidArgument, match=r"the run had 300.0 before"):
         tell(client, moved, 3, tokens=200.0)
     assert lr(tell(client, moved, 3, tokens=400.0)) == pytest.approx(0.06)
 
@@ -203,7 +203,7 @@ def test_groups_that_are_added_go_by_the_same_totals(client: Client) -> None:
             adds_groups=True,
         )
     )
-    with pytest.raises(InvalidArgument, match="the run had 500.0 before"):
+    with pytest.raises(InvalidArgument, match=r"the run had 500.0 before"):
         tell(client, grown, 2, tokens=400.0)
     window = tell(client, grown, 2, tokens=750.0)
     assert window.table is not None

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from lrkeeper.schedules.chained_scheduler import ChainedScheduler
 from lrkeeper.schedules.composable.constant import Constant
+from lrkeeper.schedules.composable.greedy import Greedy
 from lrkeeper.schedules.composable.parts import Level, Span
+from lrkeeper.schedules.composable.plateau import Plateau
 from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.constant_lr import ConstantLR, LinearLR
 from lrkeeper.schedules.cosine_annealing import CosineAnnealingLR, CosineAnnealingWarmRestarts
@@ -40,12 +42,14 @@ __all__ = [
     "CosineAnnealingWarmRestarts",
     "CyclicLR",
     "ExponentialLR",
+    "Greedy",
     "LambdaLR",
     "Level",
     "LinearLR",
     "MultiStepLR",
     "MultiplicativeLR",
     "OneCycleLR",
+    "Plateau",
     "PolynomialLR",
     "Ramp",
     "ReduceLROnPlateau",

@@ -11,7 +11,9 @@ from google.protobuf.message import Message
 
 from lrkeeper.schedules.chained_scheduler import ChainedScheduler
 from lrkeeper.schedules.composable.constant import Constant
+from lrkeeper.schedules.composable.greedy import Greedy
 from lrkeeper.schedules.composable.parts import Level, Span
+from lrkeeper.schedules.composable.plateau import Plateau
 from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.constant_lr import ConstantLR, LinearLR
 from lrkeeper.schedules.cosine_annealing import CosineAnnealingLR, CosineAnnealingWarmRestarts
@@ -52,6 +54,8 @@ _CLASSES: tuple[type[Schedule], ...] = (
     ChainedScheduler,
     Constant,
     Ramp,
+    Plateau,
+    Greedy,
 )
 KINDS: dict[str, type[Schedule]] = {cls.kind: cls for cls in _CLASSES}
 """Every kind of schedule, by its name in the proto's oneof."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from lrkeeper.schedules import checks
 from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope
+from lrkeeper.schedules.composable.metric_driven import MetricDriven
 from lrkeeper.schedules.composable.parts import Span, span
 from lrkeeper.schedules.given import NO_INPUTS, Inputs
 from lrkeeper.schedules.numbers import Row, cast_row
@@ -170,6 +171,9 @@ class Sequence(ClosedForm):
                 later = self._stage_row(index, step, None, base, reached, row, inputs)[1]
                 row = later if self.boundary == "later" else row
                 inner = None
+            elif isinstance(stage, MetricDriven):
+                inner, later = stage.go_on(base if stage.keeps_base else row, row, inputs)
+                row = later if self.boundary == "later" else row
             else:
                 inner, row = stage.start(row, row, inputs)
         return [step, index, carried, inner], row
@@ -179,6 +183,8 @@ class Sequence(ClosedForm):
     ) -> tuple[Memory, Row]:
         """Return a stage's memory and row at a step of the sequence."""
         stage = self.stages[index]
+        if isinstance(stage.schedule, MetricDriven) and stage.schedule.keeps_base:
+            return stage.schedule.advance(inner, base, now, inputs)
         if not (isinstance(stage.schedule, ClosedForm) and stage.schedule.closed):
             return stage.schedule.advance(inner, reached, now, inputs)
         start = self._whole_starts()[index]

@@ -75,9 +75,13 @@ class ClosedForm(Schedule):
         known = step == 0 or self.axis == "steps"
         return step, self._row(step, base, now, NO_INPUTS) if known else now
 
+    def time(self, step: int, inputs: Inputs) -> float:
+        """Return what the clock shows at a step. Raises NotTold."""
+        return _time(self.axis, step, inputs)
+
     def _row(self, step: int, base: Row, now: Row, inputs: Inputs) -> Row:
         axis, curves = self._compiled(base)
-        time = float(step) if axis == "steps" else inputs.progress(axis, step)
+        time = _time(axis, step, inputs)
         values = []
         for like, curve in zip(now["lr"], curves, strict=True):
             value = curve(time)
@@ -98,6 +102,10 @@ class ClosedForm(Schedule):
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_kept"}
+
+
+def _time(axis: Axis, step: int, inputs: Inputs) -> float:
+    return float(step) if axis == "steps" else inputs.progress(axis, step)
 
 
 Part = TypeVar("Part")
