@@ -159,11 +159,26 @@ GIVEN: list[Schedule] = [
     S.ReduceLROnPlateau("max", min_lr=[0.01, 0.02]),
     S.Plateau(),
     S.Plateau(
-        S.Ramp(over=S.Span(tokens=9.0)), "max", 0.5, 3, 0.01, "abs", 2, 0.01, "exactly", 0.1, 4, 5, 60, 1e-9
+        S.Ramp(over=S.Span(tokens=9.0)),
+        "max",
+        0.5,
+        3,
+        0.01,
+        "abs",
+        2,
+        S.Level(absolute=0.01),
+        "exactly",
+        0.1,
+        4,
+        5,
+        60,
+        1e-9,
     ),
     S.Plateau(S.StepLR(30), begin=10, low=S.Level(relative=0.1)),
     S.Greedy(),
-    S.Greedy("max", 0.5, 3, 0.01, 2, 1, 0.01, S.Level(relative=3.0), True, 7, 4, "rel", 1e-9),
+    S.Greedy(
+        "max", 0.5, 3, 0.01, 2, 1, S.Level(absolute=0.01), S.Level(relative=3.0), True, 7, 4, "rel", 1e-9
+    ),
 ]
 """Those whose steps need inputs."""
 

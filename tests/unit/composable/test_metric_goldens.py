@@ -74,7 +74,7 @@ def of_keras(given: Arguments) -> S.Schedule:
 
 def of_greedy(given: Arguments) -> S.Schedule:
     names = {"min_lr": "low", "max_lr": "high", "window_size": "window"}
-    own = {"min_lr": 1e-3, "max_lr": 1.0, "window_size": 50, "reset_start": 500}
+    own: Arguments = {"min_lr": 1e-3, "max_lr": 1.0, "window_size": 50, "reset_start": 500}
     own |= given["scheduler_specific_kwargs"]
     return S.Greedy(**{names.get(name, name): value for name, value in own.items()})
 

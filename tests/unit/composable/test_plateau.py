@@ -56,9 +56,9 @@ def test_a_metric_that_is_no_number_is_a_bad_report(fires: str) -> None:
 
 
 def test_it_multiplies_any_curve() -> None:
-    curve = S.Ramp(over=10, begin=S.Level(relative=1), end=S.Level(absolute=0))
+    curve = S.Ramp(over=S.Span(steps=10), begin=S.Level(relative=1), end=S.Level(absolute=0))
     reports = [1.0, 1.0, 0.5, 0.5, 0.5, 0.1]
-    found = values(S.Plateau(curve, factor=0.5, patience=0, low=0.01), reports)
+    found = values(S.Plateau(curve, factor=0.5, patience=0, low=S.Level(absolute=0.01)), reports)
     expected = [0.1, 0.09, 0.04, 0.035, 0.015, 0.01, 0.01]
     assert found == pytest.approx(expected, abs=1e-15)
 
@@ -114,7 +114,7 @@ def test_a_float32_stays_one() -> None:
 
 
 def test_a_plateau_after_a_warmup_counts_its_own_steps_and_needs_no_metric_before() -> None:
-    warmup = S.Stage(S.Ramp(over=4, begin=0), over=S.Span(steps=4))
+    warmup = S.Stage(S.Ramp(over=S.Span(steps=4), begin=S.Level(absolute=0)), over=S.Span(steps=4))
     schedule = S.Sequence([warmup, S.Stage(S.Plateau(factor=0.5, patience=1))])
     found = values(schedule, [None] * 4 + [1.0, 1.0, 1.0, 0.1])
     assert found == pytest.approx([0, 0.025, 0.05, 0.075, 0.1, 0.1, 0.1, 0.05, 0.05])
@@ -160,7 +160,9 @@ def test_it_is_no_closed_form_and_only_the_steps_before_lead_to_one() -> None:
 
 
 def test_the_curve_is_checked_as_a_whole() -> None:
-    mixed = S.Plateau(S.Sequence([S.Stage(S.Constant(), over=S.Span(tokens=5)), S.Stage(S.Ramp(over=3))]))
+    mixed = S.Plateau(
+        S.Sequence([S.Stage(S.Constant(), over=S.Span(tokens=5)), S.Stage(S.Ramp(over=S.Span(steps=3)))])
+    )
     with pytest.raises(DefinitionError, match="spans are in steps and tokens"):
         codec.decode(codec.encode(mixed))
 

@@ -5,17 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from lrkeeper.schedules import checks
-from lrkeeper.schedules.composable.closed_form import ClosedForm, Scope
+from lrkeeper.schedules.composable.beneath import advanced, begun
 from lrkeeper.schedules.composable.constant import Constant
-from lrkeeper.schedules.composable.metric_driven import (
-    MetricDriven,
-    given_metric,
-    numbers_beside,
-    numbers_or_base,
-)
+from lrkeeper.schedules.composable.metric_driven import MetricDriven, given_metric
 from lrkeeper.schedules.composable.parts import ZERO, Level, level
 from lrkeeper.schedules.given import NO_INPUTS, Inputs
-from lrkeeper.schedules.numbers import Row, cast_row
+from lrkeeper.schedules.numbers import Row
 from lrkeeper.schedules.schedule import Memory, Schedule, definition
 
 _CONSTANT = Constant()
@@ -94,30 +89,20 @@ class Plateau(MetricDriven):
     def keeps_base(self) -> bool:
         return self.inner.closed
 
-    # Memory: the step, what is kept of the curve, and of the metric: best, bad, cooldown, factor; with several
-    # reports to one, how many there are and their mean. Of a curve in closed form is kept what the stage before has
-    # reached (none: the base); of another its memory and its row.
+    # Memory: the step; what is kept of the curve; best, bad, cooldown and factor; how many reports there are of those
+    # that make one, and their mean.
 
     def start(self, base: Row, now: Row, inputs: Inputs = NO_INPUTS) -> tuple[Memory, Row]:
         return self.go_on(base, base if self.inner.closed else now, inputs)
 
     def go_on(self, base: Row, reached: Row, inputs: Inputs) -> tuple[Memory, Row]:
-        kept: Any = numbers_beside(reached, base)
-        if self.inner.closed:
-            row = self._closed_row(kept, 0, base, reached, inputs)
-        else:
-            memory, row = self.inner.start(base, reached, inputs)
-            kept = [memory, _to_json(row)]
+        kept, row = begun(self.inner, base, reached, inputs)
         return [0, kept, [self.worst(), 0, 0, 1.0], [0, 0.0]], self._times(1.0, row, base)
 
     def advance(self, memory: Any, base: Row, now: Row, inputs: Inputs) -> tuple[Memory, Row]:
         step, kept, known, mean = memory
         step += 1
-        if self.inner.closed:
-            row = self._closed_row(kept, step, base, now, inputs)
-        else:
-            inner, row = self.inner.advance(kept[0], base, cast_row(kept[1], now), inputs)
-            kept = [inner, _to_json(row)]
+        kept, row = advanced(self.inner, kept, step, base, now, inputs)
         if self.begin <= step and (self.end is None or step < self.end):
             mean = _mean(mean, given_metric(inputs))
             if mean[0] == self.reports:
@@ -143,19 +128,6 @@ class Plateau(MetricDriven):
             factor *= self.factor
         return [best, 0, self.cooldown, factor]
 
-    def _closed_row(self, kept: Any, step: int, base: Row, now: Row, inputs: Inputs) -> Row:
-        inner = self.inner
-        assert isinstance(inner, ClosedForm)
-        if kept is None:
-            return inner.advance(step - 1, base, now, inputs)[1]
-        time = inner.time(step, inputs)
-        reached = numbers_or_base(kept, base)
-        values = [
-            type(like)(inner.compile(Scope(float(b), r))(time))
-            for b, r, like in zip(base["lr"], reached, now["lr"], strict=True)
-        ]
-        return {**now, "lr": tuple(values)}
-
     def _times(self, factor: float, row: Row, base: Row) -> Row:
         values = []
         for value, one in zip(row["lr"], base["lr"], strict=True):
@@ -167,7 +139,3 @@ class Plateau(MetricDriven):
 def _mean(so_far: Any, metric: float) -> list[Any]:
     count, mean = so_far
     return [count + 1, (count * mean + metric) / (count + 1)]
-
-
-def _to_json(row: Row) -> dict[str, list[float]]:
-    return {track: [float(value) for value in values] for track, values in row.items()}
