@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch.optim import Optimizer
@@ -122,18 +122,6 @@ class RemoteLR(Kept, _Follower):
         self._hold.built(self)
         self._last_lr = groups.write(optimizer, self._first_row(self._hold.position.definition(schedule)))
         self._hold.begins_with(self)
-
-    if TYPE_CHECKING:
-
-        def step(
-            self,
-            metrics: Any = None,
-            *,
-            samples: float | None = None,
-            tokens: float | None = None,
-            epochs: float | None = None,
-        ) -> None:
-            """Move to the next step; see `Kept.step`."""
 
     def _told(self, args: Any, kwargs: Any) -> Given:
         """Return what a step was given: the metric, and the run's totals of samples, tokens, epochs.

@@ -31,8 +31,8 @@ class Cursor(NamedTuple):
 
     def to_json(self) -> str:
         """Return the cursor as text; `from_json` gives the same bits back."""
-        more = [{"progress": dict(self.progress)}] if self.progress else []
-        return _to_text([*self[:3], *more])
+        more = ({"progress": dict(self.progress)},) if self.progress else ()
+        return _to_text(self[:3] + more)
 
     @classmethod
     def from_json(cls, text: str, base: Row) -> Cursor:

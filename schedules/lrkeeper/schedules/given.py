@@ -70,12 +70,15 @@ class Given:
 
     @classmethod
     def from_json(cls, text: str) -> Given:
-        """Read what `to_json` wrote."""
+        """Read what `to_json` wrote. Raises ValueError, TypeError or AttributeError for other text."""
         values: dict[str, Any] = json.loads(text)
         if "factors" in values:
             values["factors"] = tuple(values["factors"])
         if "seen" in values:
             values["seen"] = {track: tuple(row) for track, row in values["seen"].items()}
+        for axis, total in values.get("progress", {}).items():
+            if problem := progress_problem(axis, total):
+                raise ValueError(problem)
         return cls(**values)
 
 

@@ -102,12 +102,14 @@ class Sequence(ClosedForm):
             return
         if self.axis != "steps":
             raise ValueError(
-                f"Sequence: a stage of a torch class counts steps, and the spans are {self.axis}"
+                f"Sequence: a stage of a torch class, or one that is given a metric, counts steps, and the spans "
+                f"are {self.axis}"
             )
         for place, start in enumerate(starts):
             if not start.is_integer():
                 raise ValueError(
-                    f"Sequence: stages[{place}] starts at {start:g}; beside a torch class it must be a whole step"
+                    f"Sequence: stages[{place}] starts at {start:g}; beside a torch class or a metric it must be a "
+                    "whole step"
                 )
             self.stages[place].schedule.check_whole()
 
