@@ -142,6 +142,17 @@ def test_the_batch_may_change_between_two_starts(server: ServerProcess, mode: st
     assert third == line(850, 900, 950, 1000)
 
 
+def test_the_world_may_grow_between_two_starts(client: Client, server: ServerProcess) -> None:
+    """Two ranks with the old batch each: all tell the total of both."""
+    where = {"LRKEEPER_SERVER": server.address}
+    first, state = in_new_process(train, 100, 4, **where)
+    ranks = as_ranks(2, train, 200, 3, state, **where, LRKEEPER_INCARNATION=uuid4().hex)
+    assert [used for used, _ in ranks] == [line(600, 800, 1000)] * 2
+    stored = client.get_run(state["scheduler"]["lrkeeper"]["run"])
+    assert (stored.fence, stored.frontier) == (2, 8)
+    assert first == line(100, 200, 300, 400)
+
+
 def test_the_batch_may_change_from_one_step_to_the_next(server: ServerProcess) -> None:
     training = Training()
     scheduler = RemoteLR(training.optimizer, TOKENS)
