@@ -15,6 +15,7 @@ from lrkeeper.connection import Connection
 from lrkeeper.errors import BadAnswer
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.given import NOTHING, Given
+from lrkeeper.schedules.pace import NO_PACE, Pace
 from lrkeeper.settings import Settings
 from lrkeeper.v1 import run_pb2, run_service_pb2, schedule_service_pb2, server_service_pb2
 
@@ -276,10 +277,17 @@ class Client:
         *,
         first_step: int = 0,
         base_lrs: Sequence[float] = (),
+        pace: Pace = NO_PACE,
     ) -> views.Preview:
-        """Return the rows a definition, or a stored schedule, would give; nothing is stored."""
+        """Return the rows a definition, or a stored schedule, would give; nothing is stored.
+
+        `pace` says what a step has, where the schedule counts epochs, samples or tokens.
+        """
         request = schedule_service_pb2.PreviewScheduleRequest(
-            steps=steps, first_step=first_step, base_lrs=base_lrs
+            steps=steps,
+            first_step=first_step,
+            base_lrs=base_lrs,
+            pace=schedule_service_pb2.Pace(**vars(pace)),
         )
         if isinstance(schedule, str):
             request.name = schedule

@@ -5,10 +5,10 @@ from __future__ import annotations
 from uuid import uuid4
 
 from lrkeeper import views
-from lrkeeper.errors import BadCheckpoint, NotConfigured
+from lrkeeper.errors import BadCheckpoint, InvalidArgument, NotConfigured
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import Cursor, begin, extend
-from lrkeeper.schedules.given import NOTHING, Given
+from lrkeeper.schedules.given import NOTHING, Given, falling
 from lrkeeper.schedules.numbers import NUMBERS, Row, cast_row
 from lrkeeper.schedules.table import Table
 
@@ -42,7 +42,7 @@ class LocalRuns:
                 step = start.checkpoint.step
             cursor = Cursor.from_json(start.origin.cursor, base)
             cursor, _, _ = extend(schedule, base, cursor, step - cursor.step, start.origin.given)
-            cursor = Cursor(step, cursor.memory, cast_row(start.origin.values.row(step), base))
+            cursor = cursor._replace(step=step, row=cast_row(start.origin.values.row(step), base))
         uid = f"local-{uuid4()}"
         self._runs[uid] = schedule, base, cursor
         self._given[uid] = {}
@@ -87,6 +87,12 @@ class LocalRuns:
             cursor, _, failure = extend(schedule, base, cursor, 1, known.get(cursor.step + 1, NOTHING))
         after, rows = cursor, list[Row]()
         if failure is None:
+            if fallen := falling(cursor.progress, given.progress or {}):
+                axis, problem = fallen
+                raise InvalidArgument(
+                    f"given.progress.{problem} (run {place.run!r}, step {from_step})",
+                    field=f"given.progress.{axis}",
+                )
             after, rows, failure = extend(schedule, base, cursor, count, given)
         if given and rows:
             known[from_step] = given
@@ -114,7 +120,7 @@ def _with_more_groups(start: views.Start) -> Cursor:
     cursor = Cursor.from_json(origin.cursor, base)
     cursor, _, _ = extend(origin.schedule, base, cursor, step - cursor.step, origin.given)
     row = {track: (*so_far[track], *values) for track, values in _row(added, "current").items()}
-    return Cursor(step, cursor.memory, cast_row(row, _row(start.groups, "initial")))
+    return cursor._replace(step=step, row=cast_row(row, _row(start.groups, "initial")))
 
 
 def _row(groups: tuple[views.Group, ...], which: str) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from random import Random
 from typing import Any
 
 from transformers.optimization import get_scheduler
@@ -104,6 +105,45 @@ _METRIC_CASES: dict[str, dict[str, tuple[Sequence[float], dict[str, Any]]]] = {
         ),
     },
 }
+
+
+_TRACES = 20
+_REPORTS = 150
+
+
+def drawn(number: int) -> tuple[Sequence[float], dict[str, Any]]:
+    """What is reported in a random trace, and the arguments of its GreedyLR: all that there are."""
+    random = Random(number)  # noqa: S311
+    mode = random.choice(["min", "max"])
+    metric, metrics = random.uniform(0.5, 3.0), []
+    drift = 0.0
+    for report in range(_REPORTS):
+        if report % 25 == 0:
+            drift = random.choice([-0.02, -0.01, 0.0, 0.0, 0.01])
+        metric = max(0.01, metric * (1 + drift))
+        noise = random.choice([0.0, 0.01, 0.05])
+        metrics.append(round(metric * (1 + random.uniform(-noise, noise)), 4))
+    if mode == "max":
+        metrics = [round(4.0 - metric, 4) for metric in metrics]
+    arguments = {
+        "mode": mode,
+        "factor": random.choice([0.5, 0.7, 0.9, 0.95]),
+        "patience": random.randrange(4),
+        "threshold": random.choice([0.0, 1e-6, 1e-3, 0.01]),
+        "threshold_mode": random.choice(["abs", "rel"]),
+        "cooldown": random.choice([0, 0, 2, 5]),
+        "warmup": random.choice([0, 0, 1, 4]),
+        "min_lr": random.choice([0.0, 1e-3, 0.02, 0.08]),
+        "max_lr": random.choice([0.15, 1.0, 100.0]),
+        "eps": random.choice([1e-8, 1e-8, 1e-3]),
+        "smooth": random.choice([False, False, True]),
+        "window_size": random.choice([2, 5, 17]),
+        "reset_start": random.choice([1, 3, 6, 500]),
+    }
+    return metrics, arguments
+
+
+_METRIC_CASES["greedy"] |= {f"random-{number}": drawn(number) for number in range(_TRACES)}
 
 
 def by_step(name: str, case: str, base: Value = 0.1) -> Curve:

@@ -24,7 +24,7 @@ _FILES = {
     "optax": (15, 50),
     "optax_float64": (15, 50),
     "timm": (7, 49),
-    "transformers": (12, 58),
+    "transformers": (12, 78),
 }
 _AT_LEAST = 2  # curves of a schedule
 _LARGEST = 300_000  # bytes

@@ -100,6 +100,17 @@ REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
         "factor is 1.0; it must be a number, at least 0, below 1",
     ),
     (S.ReduceLROnPlateau, {"mode": "low"}, ValueError, "mode is 'low'; it must be 'min' or 'max'"),
+    (S.Plateau, {"schedule": 0.1}, TypeError, "schedule is 0.1; it must be a schedule"),
+    (S.Plateau, {"factor": 1.0}, ValueError, "factor is 1.0; it must be a number, at least 0, below 1"),
+    (S.Plateau, {"fires": "after"}, ValueError, "it must be 'beyond' or 'at' or 'exactly'"),
+    (S.Plateau, {"patience": 2.5}, ValueError, "patience is 2.5; it must be a whole number"),
+    (S.Plateau, {"reports": 0}, ValueError, "reports is 0; it must be a whole number, at least 1"),
+    (S.Plateau, {"begin": 5, "end": 5}, ValueError, "end is 5; it must be a whole number, at least 6"),
+    (S.Plateau, {"low": "0"}, TypeError, "low is '0'; it must be a number, or a Level"),
+    (S.Greedy, {"factor": 1.0}, ValueError, "factor is 1.0; it must be a number, above 0, below 1"),
+    (S.Greedy, {"window": 1001}, ValueError, "window is 1001; it must be a number, at most 1000"),
+    (S.Greedy, {"mode": "low"}, ValueError, "mode is 'low'"),
+    (S.Greedy, {"smooth": 1}, TypeError, "smooth is 1; it must be True or False"),
     (S.SWALR, {"swa_lr": "0.1"}, TypeError, "swa_lr is '0.1'; it must be a number, at least 0"),
     (S.SWALR, {"swa_lr": 0.1, "anneal_epochs": -1}, ValueError, "anneal_epochs is -1"),
     (S.Sequence, {"stages": []}, ValueError, "stages is empty"),
@@ -156,7 +167,33 @@ EVERY: list[Schedule] = [
 ]
 
 
-GIVEN: list[Schedule] = [S.LambdaLR(), S.MultiplicativeLR(), S.ReduceLROnPlateau("max", min_lr=[0.01, 0.02])]
+GIVEN: list[Schedule] = [
+    S.LambdaLR(),
+    S.MultiplicativeLR(),
+    S.ReduceLROnPlateau("max", min_lr=[0.01, 0.02]),
+    S.Plateau(),
+    S.Plateau(
+        S.Ramp(over=S.Span(tokens=9.0)),
+        "max",
+        0.5,
+        3,
+        0.01,
+        "abs",
+        2,
+        S.Level(absolute=0.01),
+        "exactly",
+        0.1,
+        4,
+        5,
+        60,
+        1e-9,
+    ),
+    S.Plateau(S.StepLR(30), begin=10, low=S.Level(relative=0.1)),
+    S.Greedy(),
+    S.Greedy(
+        "max", 0.5, 3, 0.01, 2, 1, S.Level(absolute=0.01), S.Level(relative=3.0), True, 7, 4, "rel", 1e-9
+    ),
+]
 """Those whose steps need inputs."""
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lrkeeper.schedules import Schedule
+    from lrkeeper.schedules.cursor import Failure
     from lrkeeper.schedules.table import Table
 
 _EXACT = 1 << 53
@@ -29,6 +30,13 @@ def definition_text(schedule: Schedule, name: str = "", revision: int = 0) -> st
     text = yaml.safe_dump(definition(schedule), default_flow_style=True, width=1 << 30, sort_keys=False)
     text = text.strip()[1:-1]
     return f"{name} revision {revision} ({text})" if name else text
+
+
+def failure_text(failure: Failure) -> str:
+    """Return where an evaluation ends, and how."""
+    if failure.type == "NotTold":
+        return f"the values from step {failure.step} on hang on what the job will report"
+    return f"step {failure.step} cannot be reached: torch raises {failure.type} there"
 
 
 def form(value: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lrkeeper import errors, views
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import Cursor
-from lrkeeper.schedules.given import NOTHING, Given
+from lrkeeper.schedules.given import Given
 from lrkeeper.schedules.table import Table
 from lrkeeper.torch import groups
 from lrkeeper.torch.options import Options
@@ -155,19 +155,16 @@ class Hold:
             self._written = {t: (*own, *held[t][len(own) :]) for t, own in self._written.items()}
         self.position.grow(self._definition(scheduler), (*ticket.groups, *added))
 
-    def learn(self, scheduler: Any, metric: float | None, epoch: float | None) -> Given:
-        """Return what the next step is given: these, and what other code has written into the groups."""
-        seen = None
+    def learn(self, scheduler: Any, told: Given) -> Given:
+        """Return what the next step is given: what it was told, and what other code has written into the groups."""
         if not self._adopts:
             self._overwrite(scheduler)
         elif (changed := self._changed(scheduler)) is not None:
             if self.position.is_next_committed:
                 self._too_late = True
             else:
-                seen = changed
-        if seen is None and metric is None and epoch is None:
-            return NOTHING
-        return Given(metric=metric, epoch=epoch, seen=seen)
+                return replace(told, seen=changed)
+        return told
 
     def take(self, given: Given) -> None:
         """Move to the next step: nothing has moved if this raises."""

@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lrkeeper.errors import BadCheckpoint
 from lrkeeper.schedules.cursor import FAILURES
+from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.torch import groups
 from lrkeeper.torch.definitions import definition_of
 from lrkeeper.torch.functions import Books, callers, recorded
@@ -53,14 +54,14 @@ class Kept:
             if building:
                 hold.built(self, calls=bool(callers(self)))
             return
-        metric, epoch = self._told(args, kwargs)
+        told = self._told(args, kwargs)
         if hold.groups_added(self):
             self._try_torch(args, kwargs)
         hold.open(self)
         with self._together(hold):
             if hold.groups_added(self):
                 hold.grow(self)
-            given = hold.learn(self, metric, epoch)
+            given = hold.learn(self, told)
             if hold.calls:
                 with recorded(self) as results:
                     self._torch_step(args, kwargs)
@@ -105,11 +106,11 @@ class Kept:
             books.put_back()
             groups.write(self.optimizer, held)
 
-    def _told(self, args: Any, kwargs: Any) -> tuple[float | None, float | None]:
-        """Return the metric and the epoch that `step` was given; raises what torch raises for others."""
+    def _told(self, args: Any, kwargs: Any) -> Given:
+        """Return what `step` was given, a metric or an epoch; raises what torch raises for others."""
         names = _ARGUMENTS[isinstance(self, ReduceLROnPlateau)]
         if not args and not kwargs and len(names) == 1:
-            return None, None
+            return NOTHING
         try:
             told = signature(super().step).bind(*args, **kwargs).arguments  # type: ignore[misc]
         except TypeError:
@@ -117,7 +118,7 @@ class Kept:
             raise
         epoch = told.get("epoch")
         metric = float(told["metrics"]) if "metrics" in told else None
-        return metric, None if epoch is None else float(epoch)
+        return Given(metric=metric, epoch=None if epoch is None else float(epoch))
 
     def get_last_lr(self) -> list[Any]:
         """Return each group's lr as last written: torch's, from the run."""

@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import begin
+from lrkeeper.schedules.given import AXES, NOTHING, Given, progress_problem
 from lrkeeper.torch import groups
 from lrkeeper.torch.hold import Hold
 from lrkeeper.torch.kept import Kept
@@ -23,7 +24,9 @@ from lrkeeper.views import OnExisting
 class _Follower(LRScheduler):
     """A torch scheduler that computes nothing: it keeps what the groups hold."""
 
-    def step(self, metrics: Any = None) -> None:
+    def step(
+        self, metrics: Any = None, *, samples: Any = None, tokens: Any = None, epochs: Any = None
+    ) -> None:
         super().step()
 
     def get_lr(self) -> list[Any]:
@@ -49,6 +52,9 @@ class RemoteLR(Kept, _Follower):
     A torch LRScheduler to isinstance, with torch's attributes; the values come from the server. The run
     is opened at the first `optimizer.step()`, `scheduler.step()` or `get_last_lr()`; a state dict that is
     loaded before leads to its own run instead.
+
+    `step(metrics=None, *, samples=None, tokens=None, epochs=None)` takes what the schedule needs: a metric, and
+    how many samples, tokens or epochs the run has behind it. Those are totals of the whole run over all ranks.
 
     Args:
         optimizer: the optimizer whose param groups' lr is set. A tensor lr is written in place.
@@ -117,12 +123,20 @@ class RemoteLR(Kept, _Follower):
         self._last_lr = groups.write(optimizer, self._first_row(self._hold.position.definition(schedule)))
         self._hold.begins_with(self)
 
-    def _told(self, args: Any, kwargs: Any) -> tuple[float | None, float | None]:
-        """Return the metric that a step was given: `step(metrics)`, of a metric-driven schedule."""
+    def _told(self, args: Any, kwargs: Any) -> Given:
+        """Return what a step was given: the metric, and the run's totals of samples, tokens, epochs.
+
+        Raises ValueError for a total that is none.
+        """
         if not args and not kwargs:
-            return None, None
-        metrics = signature(_Follower.step).bind(self, *args, **kwargs).arguments.get("metrics")
-        return (None if metrics is None else float(metrics)), None
+            return NOTHING
+        told = signature(_Follower.step).bind(self, *args, **kwargs).arguments
+        metric = told.get("metrics")
+        progress = {axis: float(told[axis]) for axis in AXES if told.get(axis) is not None}
+        for axis, total in progress.items():
+            if problem := progress_problem(axis, total):
+                raise ValueError(f"step: {problem}")
+        return Given(metric=None if metric is None else float(metric), progress=progress or None)
 
     def _first_row(self, schedule: Schedule) -> groups.Held:
         """Return step 0's row, evaluated here; the run's own comes when it is opened."""

@@ -475,7 +475,9 @@ Global___Given: _TypeAlias = Given  # noqa: Y015
 
 @_typing.final
 class Progress(_message.Message):
-    """What schedules can count besides steps."""
+    """What schedules can count besides steps: totals over all ranks, which do not go down from one step to the
+    next. All are 0 at step 0.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -524,11 +524,13 @@ class EditRunResponse(_message.Message):
     """Whether at_step was below the frontier, so that the edit acts later than asked for."""
     @_builtins.property
     def preview(self) -> _values_pb2.Values:
-        """Rows from the step before the effective one on (the effective one, at a run's origin)."""
+        """Rows from the step before the effective one on (the effective one, at a run's origin). Those that hang on
+        what the job has yet to report are not among them; if all do, it is the last row that is known.
+        """
 
     @_builtins.property
     def error(self) -> _schedule_pb2.EvaluationError:
-        """Set if the new definition cannot reach a step among the preview's."""
+        """Set if the new definition cannot reach a step among the preview's, or cannot yet."""
 
     def __init__(
         self,

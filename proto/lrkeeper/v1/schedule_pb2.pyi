@@ -1598,6 +1598,11 @@ class Plateau(_message.Message):
     COOLDOWN_FIELD_NUMBER: _builtins.int
     LOW_FIELD_NUMBER: _builtins.int
     FIRES_FIELD_NUMBER: _builtins.int
+    MARGIN_FIELD_NUMBER: _builtins.int
+    REPORTS_FIELD_NUMBER: _builtins.int
+    BEGIN_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    EPS_FIELD_NUMBER: _builtins.int
     mode: _builtins.str
     """"min" (if absent) or "max"."""
     factor: _builtins.float
@@ -1612,6 +1617,15 @@ class Plateau(_message.Message):
     """0 if absent."""
     fires: _builtins.str
     """When it falls: bad reports "beyond" the patience (if absent), "at" it, or "exactly" at it."""
+    margin: _builtins.float
+    """By how much more a metric must be better, in its own unit; 0 if absent."""
+    reports: _builtins.int
+    """How many reports make one: their mean counts; 1 if absent."""
+    begin: _builtins.int
+    """The steps whose reports are looked at, from `begin` on (all if absent) and before `end` (for ever if absent)."""
+    end: _builtins.int
+    eps: _builtins.float
+    """A fall by no more is not made; 0 if absent."""
     @_builtins.property
     def schedule(self) -> Global___Schedule:
         """The base value if absent."""
@@ -1632,35 +1646,60 @@ class Plateau(_message.Message):
         cooldown: _builtins.int | None = ...,
         low: Global___Level | None = ...,
         fires: _builtins.str | None = ...,
+        margin: _builtins.float | None = ...,
+        reports: _builtins.int | None = ...,
+        begin: _builtins.int | None = ...,
+        end: _builtins.int | None = ...,
+        eps: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cooldown", b"_cooldown", "_factor", b"_factor", "_fires", b"_fires", "_mode", b"_mode", "_patience", b"_patience", "_threshold", b"_threshold", "_threshold_mode", b"_threshold_mode", "cooldown", b"cooldown", "factor", b"factor", "fires", b"fires", "low", b"low", "mode", b"mode", "patience", b"patience", "schedule", b"schedule", "threshold", b"threshold", "threshold_mode", b"threshold_mode"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_begin", b"_begin", "_cooldown", b"_cooldown", "_end", b"_end", "_eps", b"_eps", "_factor", b"_factor", "_fires", b"_fires", "_margin", b"_margin", "_mode", b"_mode", "_patience", b"_patience", "_reports", b"_reports", "_threshold", b"_threshold", "_threshold_mode", b"_threshold_mode", "begin", b"begin", "cooldown", b"cooldown", "end", b"end", "eps", b"eps", "factor", b"factor", "fires", b"fires", "low", b"low", "margin", b"margin", "mode", b"mode", "patience", b"patience", "reports", b"reports", "schedule", b"schedule", "threshold", b"threshold", "threshold_mode", b"threshold_mode"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cooldown", b"_cooldown", "_factor", b"_factor", "_fires", b"_fires", "_mode", b"_mode", "_patience", b"_patience", "_threshold", b"_threshold", "_threshold_mode", b"_threshold_mode", "cooldown", b"cooldown", "factor", b"factor", "fires", b"fires", "low", b"low", "mode", b"mode", "patience", b"patience", "schedule", b"schedule", "threshold", b"threshold", "threshold_mode", b"threshold_mode"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_begin", b"_begin", "_cooldown", b"_cooldown", "_end", b"_end", "_eps", b"_eps", "_factor", b"_factor", "_fires", b"_fires", "_margin", b"_margin", "_mode", b"_mode", "_patience", b"_patience", "_reports", b"_reports", "_threshold", b"_threshold", "_threshold_mode", b"_threshold_mode", "begin", b"begin", "cooldown", b"cooldown", "end", b"end", "eps", b"eps", "factor", b"factor", "fires", b"fires", "low", b"low", "margin", b"margin", "mode", b"mode", "patience", b"patience", "reports", b"reports", "schedule", b"schedule", "threshold", b"threshold", "threshold_mode", b"threshold_mode"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__begin: _TypeAlias = _typing.Literal["begin"]  # noqa: Y015
+    _WhichOneofArgType__begin: _TypeAlias = _typing.Literal["_begin", b"_begin"]  # noqa: Y015
     _WhichOneofReturnType__cooldown: _TypeAlias = _typing.Literal["cooldown"]  # noqa: Y015
     _WhichOneofArgType__cooldown: _TypeAlias = _typing.Literal["_cooldown", b"_cooldown"]  # noqa: Y015
+    _WhichOneofReturnType__end: _TypeAlias = _typing.Literal["end"]  # noqa: Y015
+    _WhichOneofArgType__end: _TypeAlias = _typing.Literal["_end", b"_end"]  # noqa: Y015
+    _WhichOneofReturnType__eps: _TypeAlias = _typing.Literal["eps"]  # noqa: Y015
+    _WhichOneofArgType__eps: _TypeAlias = _typing.Literal["_eps", b"_eps"]  # noqa: Y015
     _WhichOneofReturnType__factor: _TypeAlias = _typing.Literal["factor"]  # noqa: Y015
     _WhichOneofArgType__factor: _TypeAlias = _typing.Literal["_factor", b"_factor"]  # noqa: Y015
     _WhichOneofReturnType__fires: _TypeAlias = _typing.Literal["fires"]  # noqa: Y015
     _WhichOneofArgType__fires: _TypeAlias = _typing.Literal["_fires", b"_fires"]  # noqa: Y015
+    _WhichOneofReturnType__margin: _TypeAlias = _typing.Literal["margin"]  # noqa: Y015
+    _WhichOneofArgType__margin: _TypeAlias = _typing.Literal["_margin", b"_margin"]  # noqa: Y015
     _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
     _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
     _WhichOneofReturnType__patience: _TypeAlias = _typing.Literal["patience"]  # noqa: Y015
     _WhichOneofArgType__patience: _TypeAlias = _typing.Literal["_patience", b"_patience"]  # noqa: Y015
+    _WhichOneofReturnType__reports: _TypeAlias = _typing.Literal["reports"]  # noqa: Y015
+    _WhichOneofArgType__reports: _TypeAlias = _typing.Literal["_reports", b"_reports"]  # noqa: Y015
     _WhichOneofReturnType__threshold: _TypeAlias = _typing.Literal["threshold"]  # noqa: Y015
     _WhichOneofArgType__threshold: _TypeAlias = _typing.Literal["_threshold", b"_threshold"]  # noqa: Y015
     _WhichOneofReturnType__threshold_mode: _TypeAlias = _typing.Literal["threshold_mode"]  # noqa: Y015
     _WhichOneofArgType__threshold_mode: _TypeAlias = _typing.Literal["_threshold_mode", b"_threshold_mode"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__begin) -> _WhichOneofReturnType__begin | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cooldown) -> _WhichOneofReturnType__cooldown | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__end) -> _WhichOneofReturnType__end | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__eps) -> _WhichOneofReturnType__eps | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__factor) -> _WhichOneofReturnType__factor | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__fires) -> _WhichOneofReturnType__fires | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__margin) -> _WhichOneofReturnType__margin | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__patience) -> _WhichOneofReturnType__patience | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reports) -> _WhichOneofReturnType__reports | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__threshold) -> _WhichOneofReturnType__threshold | None: ...
     @_typing.overload
@@ -1685,6 +1724,8 @@ class Greedy(_message.Message):
     SMOOTH_FIELD_NUMBER: _builtins.int
     WINDOW_FIELD_NUMBER: _builtins.int
     RESET_START_FIELD_NUMBER: _builtins.int
+    THRESHOLD_MODE_FIELD_NUMBER: _builtins.int
+    EPS_FIELD_NUMBER: _builtins.int
     mode: _builtins.str
     """"min" (if absent) or "max"."""
     factor: _builtins.float
@@ -1694,16 +1735,20 @@ class Greedy(_message.Message):
     threshold: _builtins.float
     """0.000001 if absent."""
     cooldown: _builtins.int
-    """0 if absent."""
+    """Reports that are not looked at after it fell, and after it rose; 0 if absent."""
     warmup: _builtins.int
     smooth: _builtins.bool
     """Whether the metric is averaged over a window, and how many reports that has; false and 10 if absent."""
     window: _builtins.int
     reset_start: _builtins.int
-    """After how many reports at the least lr all begins anew; never if 0 or absent."""
+    """After how many falls that find or leave all lrs at the lowest all begins anew; never if 0 or absent."""
+    threshold_mode: _builtins.str
+    """"abs" (if absent) or "rel"."""
+    eps: _builtins.float
+    """The smallest change that is made; 1e-8 if absent."""
     @_builtins.property
     def low(self) -> Global___Level:
-        """0 if absent."""
+        """0 and no bound if absent."""
 
     @_builtins.property
     def high(self) -> Global___Level: ...
@@ -1721,13 +1766,17 @@ class Greedy(_message.Message):
         smooth: _builtins.bool | None = ...,
         window: _builtins.int | None = ...,
         reset_start: _builtins.int | None = ...,
+        threshold_mode: _builtins.str | None = ...,
+        eps: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cooldown", b"_cooldown", "_factor", b"_factor", "_mode", b"_mode", "_patience", b"_patience", "_reset_start", b"_reset_start", "_smooth", b"_smooth", "_threshold", b"_threshold", "_warmup", b"_warmup", "_window", b"_window", "cooldown", b"cooldown", "factor", b"factor", "high", b"high", "low", b"low", "mode", b"mode", "patience", b"patience", "reset_start", b"reset_start", "smooth", b"smooth", "threshold", b"threshold", "warmup", b"warmup", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cooldown", b"_cooldown", "_eps", b"_eps", "_factor", b"_factor", "_mode", b"_mode", "_patience", b"_patience", "_reset_start", b"_reset_start", "_smooth", b"_smooth", "_threshold", b"_threshold", "_threshold_mode", b"_threshold_mode", "_warmup", b"_warmup", "_window", b"_window", "cooldown", b"cooldown", "eps", b"eps", "factor", b"factor", "high", b"high", "low", b"low", "mode", b"mode", "patience", b"patience", "reset_start", b"reset_start", "smooth", b"smooth", "threshold", b"threshold", "threshold_mode", b"threshold_mode", "warmup", b"warmup", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cooldown", b"_cooldown", "_factor", b"_factor", "_mode", b"_mode", "_patience", b"_patience", "_reset_start", b"_reset_start", "_smooth", b"_smooth", "_threshold", b"_threshold", "_warmup", b"_warmup", "_window", b"_window", "cooldown", b"cooldown", "factor", b"factor", "high", b"high", "low", b"low", "mode", b"mode", "patience", b"patience", "reset_start", b"reset_start", "smooth", b"smooth", "threshold", b"threshold", "warmup", b"warmup", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cooldown", b"_cooldown", "_eps", b"_eps", "_factor", b"_factor", "_mode", b"_mode", "_patience", b"_patience", "_reset_start", b"_reset_start", "_smooth", b"_smooth", "_threshold", b"_threshold", "_threshold_mode", b"_threshold_mode", "_warmup", b"_warmup", "_window", b"_window", "cooldown", b"cooldown", "eps", b"eps", "factor", b"factor", "high", b"high", "low", b"low", "mode", b"mode", "patience", b"patience", "reset_start", b"reset_start", "smooth", b"smooth", "threshold", b"threshold", "threshold_mode", b"threshold_mode", "warmup", b"warmup", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cooldown: _TypeAlias = _typing.Literal["cooldown"]  # noqa: Y015
     _WhichOneofArgType__cooldown: _TypeAlias = _typing.Literal["_cooldown", b"_cooldown"]  # noqa: Y015
+    _WhichOneofReturnType__eps: _TypeAlias = _typing.Literal["eps"]  # noqa: Y015
+    _WhichOneofArgType__eps: _TypeAlias = _typing.Literal["_eps", b"_eps"]  # noqa: Y015
     _WhichOneofReturnType__factor: _TypeAlias = _typing.Literal["factor"]  # noqa: Y015
     _WhichOneofArgType__factor: _TypeAlias = _typing.Literal["_factor", b"_factor"]  # noqa: Y015
     _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
@@ -1740,12 +1789,16 @@ class Greedy(_message.Message):
     _WhichOneofArgType__smooth: _TypeAlias = _typing.Literal["_smooth", b"_smooth"]  # noqa: Y015
     _WhichOneofReturnType__threshold: _TypeAlias = _typing.Literal["threshold"]  # noqa: Y015
     _WhichOneofArgType__threshold: _TypeAlias = _typing.Literal["_threshold", b"_threshold"]  # noqa: Y015
+    _WhichOneofReturnType__threshold_mode: _TypeAlias = _typing.Literal["threshold_mode"]  # noqa: Y015
+    _WhichOneofArgType__threshold_mode: _TypeAlias = _typing.Literal["_threshold_mode", b"_threshold_mode"]  # noqa: Y015
     _WhichOneofReturnType__warmup: _TypeAlias = _typing.Literal["warmup"]  # noqa: Y015
     _WhichOneofArgType__warmup: _TypeAlias = _typing.Literal["_warmup", b"_warmup"]  # noqa: Y015
     _WhichOneofReturnType__window: _TypeAlias = _typing.Literal["window"]  # noqa: Y015
     _WhichOneofArgType__window: _TypeAlias = _typing.Literal["_window", b"_window"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cooldown) -> _WhichOneofReturnType__cooldown | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__eps) -> _WhichOneofReturnType__eps | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__factor) -> _WhichOneofReturnType__factor | None: ...
     @_typing.overload
@@ -1758,6 +1811,8 @@ class Greedy(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__smooth) -> _WhichOneofReturnType__smooth | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__threshold) -> _WhichOneofReturnType__threshold | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__threshold_mode) -> _WhichOneofReturnType__threshold_mode | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__warmup) -> _WhichOneofReturnType__warmup | None: ...
     @_typing.overload
@@ -1917,7 +1972,9 @@ class EvaluationError(_message.Message):
     step: _builtins.int
     """The step that cannot be reached."""
     type: _builtins.str
-    """The Python exception class torch raises there, e.g. "ZeroDivisionError"."""
+    """The Python exception class torch raises there, e.g. "ZeroDivisionError"; "NotTold" where the step's values
+    hang on progress that it was not told.
+    """
     message: _builtins.str
     def __init__(
         self,

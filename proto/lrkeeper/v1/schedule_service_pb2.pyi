@@ -350,6 +350,7 @@ class PreviewScheduleRequest(_message.Message):
     STEPS_FIELD_NUMBER: _builtins.int
     FIRST_STEP_FIELD_NUMBER: _builtins.int
     BASE_LRS_FIELD_NUMBER: _builtins.int
+    PACE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """A stored schedule's head."""
     steps: _builtins.int
@@ -362,6 +363,12 @@ class PreviewScheduleRequest(_message.Message):
     def base_lrs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """The base lr of each param group; one group with 0.1 if empty."""
 
+    @_builtins.property
+    def pace(self) -> Global___Pace:
+        """What steps are taken to have, for a schedule that counts something else. For the preview only: a run
+        goes by what its job reports.
+        """
+
     def __init__(
         self,
         *,
@@ -370,16 +377,55 @@ class PreviewScheduleRequest(_message.Message):
         steps: _builtins.int = ...,
         first_step: _builtins.int = ...,
         base_lrs: _abc.Iterable[_builtins.float] | None = ...,
+        pace: Global___Pace | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["definition", b"definition", "name", b"name", "schedule", b"schedule"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["definition", b"definition", "name", b"name", "pace", b"pace", "schedule", b"schedule"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_lrs", b"base_lrs", "definition", b"definition", "first_step", b"first_step", "name", b"name", "schedule", b"schedule", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_lrs", b"base_lrs", "definition", b"definition", "first_step", b"first_step", "name", b"name", "pace", b"pace", "schedule", b"schedule", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_definition: _TypeAlias = _typing.Literal["schedule", "name"]  # noqa: Y015
     _WhichOneofArgType_definition: _TypeAlias = _typing.Literal["definition", b"definition"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_definition) -> _WhichOneofReturnType_definition | None: ...
 
 Global___PreviewScheduleRequest: _TypeAlias = PreviewScheduleRequest  # noqa: Y015
+
+@_typing.final
+class Pace(_message.Message):
+    """A job that goes evenly. All above 0."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEPS_PER_EPOCH_FIELD_NUMBER: _builtins.int
+    SAMPLES_PER_STEP_FIELD_NUMBER: _builtins.int
+    TOKENS_PER_STEP_FIELD_NUMBER: _builtins.int
+    steps_per_epoch: _builtins.float
+    samples_per_step: _builtins.float
+    tokens_per_step: _builtins.float
+    def __init__(
+        self,
+        *,
+        steps_per_epoch: _builtins.float | None = ...,
+        samples_per_step: _builtins.float | None = ...,
+        tokens_per_step: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_samples_per_step", b"_samples_per_step", "_steps_per_epoch", b"_steps_per_epoch", "_tokens_per_step", b"_tokens_per_step", "samples_per_step", b"samples_per_step", "steps_per_epoch", b"steps_per_epoch", "tokens_per_step", b"tokens_per_step"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_samples_per_step", b"_samples_per_step", "_steps_per_epoch", b"_steps_per_epoch", "_tokens_per_step", b"_tokens_per_step", "samples_per_step", b"samples_per_step", "steps_per_epoch", b"steps_per_epoch", "tokens_per_step", b"tokens_per_step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__samples_per_step: _TypeAlias = _typing.Literal["samples_per_step"]  # noqa: Y015
+    _WhichOneofArgType__samples_per_step: _TypeAlias = _typing.Literal["_samples_per_step", b"_samples_per_step"]  # noqa: Y015
+    _WhichOneofReturnType__steps_per_epoch: _TypeAlias = _typing.Literal["steps_per_epoch"]  # noqa: Y015
+    _WhichOneofArgType__steps_per_epoch: _TypeAlias = _typing.Literal["_steps_per_epoch", b"_steps_per_epoch"]  # noqa: Y015
+    _WhichOneofReturnType__tokens_per_step: _TypeAlias = _typing.Literal["tokens_per_step"]  # noqa: Y015
+    _WhichOneofArgType__tokens_per_step: _TypeAlias = _typing.Literal["_tokens_per_step", b"_tokens_per_step"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__samples_per_step) -> _WhichOneofReturnType__samples_per_step | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__steps_per_epoch) -> _WhichOneofReturnType__steps_per_epoch | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tokens_per_step) -> _WhichOneofReturnType__tokens_per_step | None: ...
+
+Global___Pace: _TypeAlias = Pace  # noqa: Y015
 
 @_typing.final
 class PreviewScheduleResponse(_message.Message):

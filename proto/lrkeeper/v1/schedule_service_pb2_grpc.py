@@ -124,7 +124,8 @@ class ScheduleServiceServicer(object):
     def PreviewSchedule(self, request, context):
         """Evaluates a definition without storing anything. Where torch would raise, the rows end and
         `error` says at which step.
-        NOT_FOUND: no such schedule. OUT_OF_RANGE: more steps than one preview may have.
+        NOT_FOUND: no such schedule. OUT_OF_RANGE: more steps than one preview may have. INVALID_ARGUMENT: the
+        schedule counts tokens, samples or epochs, and `pace` does not say how many a step has.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -62,7 +62,8 @@ class ScheduleServiceStub:
     PreviewSchedule: _grpc.UnaryUnaryMultiCallable[_schedule_service_pb2.PreviewScheduleRequest, _schedule_service_pb2.PreviewScheduleResponse]
     """Evaluates a definition without storing anything. Where torch would raise, the rows end and
     `error` says at which step.
-    NOT_FOUND: no such schedule. OUT_OF_RANGE: more steps than one preview may have.
+    NOT_FOUND: no such schedule. OUT_OF_RANGE: more steps than one preview may have. INVALID_ARGUMENT: the
+    schedule counts tokens, samples or epochs, and `pace` does not say how many a step has.
     """
 
 @_typing.type_check_only
@@ -99,7 +100,8 @@ class ScheduleServiceAsyncStub(ScheduleServiceStub):
     PreviewSchedule: _aio.UnaryUnaryMultiCallable[_schedule_service_pb2.PreviewScheduleRequest, _schedule_service_pb2.PreviewScheduleResponse]  # type: ignore[assignment]
     """Evaluates a definition without storing anything. Where torch would raise, the rows end and
     `error` says at which step.
-    NOT_FOUND: no such schedule. OUT_OF_RANGE: more steps than one preview may have.
+    NOT_FOUND: no such schedule. OUT_OF_RANGE: more steps than one preview may have. INVALID_ARGUMENT: the
+    schedule counts tokens, samples or epochs, and `pace` does not say how many a step has.
     """
 
 class ScheduleServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -169,7 +171,8 @@ class ScheduleServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_schedule_service_pb2.PreviewScheduleResponse, _abc.Awaitable[_schedule_service_pb2.PreviewScheduleResponse]]:
         """Evaluates a definition without storing anything. Where torch would raise, the rows end and
         `error` says at which step.
-        NOT_FOUND: no such schedule. OUT_OF_RANGE: more steps than one preview may have.
+        NOT_FOUND: no such schedule. OUT_OF_RANGE: more steps than one preview may have. INVALID_ARGUMENT: the
+        schedule counts tokens, samples or epochs, and `pace` does not say how many a step has.
         """
 
 def add_ScheduleServiceServicer_to_server(servicer: ScheduleServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

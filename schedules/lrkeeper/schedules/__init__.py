@@ -13,8 +13,10 @@ from lrkeeper.schedules.composable.affine import Affine
 from lrkeeper.schedules.composable.constant import Constant
 from lrkeeper.schedules.composable.decay import Decay
 from lrkeeper.schedules.composable.expression import Expression
+from lrkeeper.schedules.composable.greedy import Greedy
 from lrkeeper.schedules.composable.parts import Level, Span
 from lrkeeper.schedules.composable.pick import Pick
+from lrkeeper.schedules.composable.plateau import Plateau
 from lrkeeper.schedules.composable.points import Point, Points
 from lrkeeper.schedules.composable.power import Power
 from lrkeeper.schedules.composable.product import Product
@@ -63,6 +65,7 @@ __all__ = [
     "Decay",
     "ExponentialLR",
     "Expression",
+    "Greedy",
     "LambdaLR",
     "Level",
     "LinearLR",
@@ -70,6 +73,7 @@ __all__ = [
     "MultiplicativeLR",
     "OneCycleLR",
     "Pick",
+    "Plateau",
     "Point",
     "Points",
     "PolynomialLR",

@@ -14,8 +14,10 @@ from lrkeeper.schedules.composable.affine import Affine
 from lrkeeper.schedules.composable.constant import Constant
 from lrkeeper.schedules.composable.decay import Decay
 from lrkeeper.schedules.composable.expression import Expression
+from lrkeeper.schedules.composable.greedy import Greedy
 from lrkeeper.schedules.composable.parts import Level, Span
 from lrkeeper.schedules.composable.pick import Pick
+from lrkeeper.schedules.composable.plateau import Plateau
 from lrkeeper.schedules.composable.points import Point, Points
 from lrkeeper.schedules.composable.power import Power
 from lrkeeper.schedules.composable.product import Product
@@ -72,6 +74,8 @@ _CLASSES: tuple[type[Schedule], ...] = (
     Pick,
     Warp,
     Repeat,
+    Plateau,
+    Greedy,
 )
 KINDS: dict[str, type[Schedule]] = {cls.kind: cls for cls in _CLASSES}
 """Every kind of schedule, by its name in the proto's oneof."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
-from lrkeeper.schedules.given import NO_INPUTS, NOTHING, Given, Inputs
+from lrkeeper.schedules.given import NO_INPUTS, NOTHING, Given, Inputs, NotTold, progress_problem
 from lrkeeper.schedules.numbers import Row, cast_row
 from lrkeeper.schedules.schedule import Memory, Schedule
 
@@ -17,15 +19,20 @@ _to_text = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Cursor(NamedTuple):
-    """Where an evaluation stands: the last step evaluated, the schedule's memory and its row there."""
+    """Where an evaluation stands: the last step evaluated, the schedule's memory and its row there.
+
+    `progress` has the totals that the job told last, up to and with this step.
+    """
 
     step: int
     memory: Memory
     row: Row
+    progress: Mapping[str, float] = MappingProxyType({})
 
     def to_json(self) -> str:
         """Return the cursor as text; `from_json` gives the same bits back."""
-        return _to_text(self)
+        more = ({"progress": dict(self.progress)},) if self.progress else ()
+        return _to_text(self[:3] + more)
 
     @classmethod
     def from_json(cls, text: str, base: Row) -> Cursor:
@@ -34,13 +41,16 @@ class Cursor(NamedTuple):
         Raises ValueError if the text is no cursor of such groups.
         """
         try:
-            step, memory, row = json.loads(text)
+            step, memory, row, *more = json.loads(text)
             cast = cast_row(row, base)
+            progress = {axis: total for each in more for axis, total in each["progress"].items()}
+            if any(progress_problem(axis, total) for axis, total in progress.items()):
+                raise ValueError(progress)
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise ValueError("not a cursor of these param groups") from error
         if not isinstance(step, int) or row.keys() != base.keys():
             raise ValueError("not a cursor of these param groups")
-        return cls(step, memory, cast)
+        return cls(step, memory, cast, progress)
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,7 @@ FAILURES: dict[str, type[Exception]] = {
         ValueError,
         IndexError,
         RuntimeError,
+        NotTold,
     )
 }
 """The exceptions an evaluation may end with, by name."""
@@ -80,7 +91,7 @@ def extend(
 
     What is given is given to each of them.
     """
-    memory, row = cursor.memory, cursor.row
+    _, memory, row, progress = cursor
     rows: list[Row] = []
     failure = None
     for step in range(cursor.step + 1, cursor.step + count + 1):
@@ -96,4 +107,6 @@ def extend(
             failure = Failure(step, type(error).__name__, f"{type(schedule).__name__}: {error}")
             break
         rows.append(row)
-    return Cursor(cursor.step + len(rows), memory, row), rows, failure
+        if given.progress:
+            progress = {**progress, **given.progress}
+    return Cursor(cursor.step + len(rows), memory, row, progress), rows, failure

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lrkeeper.v1 import run_pb2
+
+AXES = ("epochs", "samples", "tokens")
+"""What schedules can count besides steps."""
+
+
+class NotTold(ValueError):
+    """A step's values hang on progress that the step was not told."""
 
 
 @dataclass(frozen=True)
@@ -62,16 +70,38 @@ class Given:
 
     @classmethod
     def from_json(cls, text: str) -> Given:
-        """Read what `to_json` wrote."""
+        """Read what `to_json` wrote. Raises ValueError, TypeError or AttributeError for other text."""
         values: dict[str, Any] = json.loads(text)
         if "factors" in values:
             values["factors"] = tuple(values["factors"])
         if "seen" in values:
             values["seen"] = {track: tuple(row) for track, row in values["seen"].items()}
+        for axis, total in values.get("progress", {}).items():
+            if problem := progress_problem(axis, total):
+                raise ValueError(problem)
         return cls(**values)
 
 
 NOTHING = Given()
+
+
+def progress_problem(axis: str, total: float) -> str | None:
+    """Say what is wrong with a total; None if nothing is."""
+    if axis not in AXES:
+        return f"{axis} is not known; a job can tell {', '.join(AXES)}"
+    if not math.isfinite(total) or total < 0:
+        return f"{axis} is {total!r}; it must be a finite number, at least 0"
+    return None
+
+
+def falling(before: Mapping[str, float], now: Mapping[str, float]) -> tuple[str, str] | None:
+    """Return which total has gone down since it was told before, and what is wrong; None if none has."""
+    for axis, total in now.items():
+        if total < before.get(axis, 0.0):
+            return axis, (
+                f"{axis} is {total!r}, and the run had {before[axis]!r} before: totals of the run do not go down"
+            )
+    return None
 
 
 class Inputs:
@@ -85,11 +115,14 @@ class Inputs:
     def progress(self, axis: str, step: int) -> float:
         """Return how many epochs, samples or tokens the job has behind it at a step: none at step 0.
 
-        Raises ValueError where the step was not told.
+        Raises NotTold where the step was not told.
         """
         found = 0.0 if step == 0 else self._progress.get(axis)
         if found is None:
-            raise ValueError(f"the schedule counts {axis}, and step {step} was not told: use step({axis}=…)")
+            raise NotTold(
+                f"the schedule counts {axis}, and step {step} was not told how many the run has behind it: "
+                f"use step({axis}=…)"
+            )
         return found
 
     def factor(self) -> float:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from lrkeeper.schedules import checks
 from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope, closed_form, finite, is_closed
+from lrkeeper.schedules.composable.metric_driven import MetricDriven
 from lrkeeper.schedules.composable.parts import Length, length, span
 from lrkeeper.schedules.given import NO_INPUTS, Inputs
 from lrkeeper.schedules.numbers import Row, cast_row
@@ -101,11 +102,15 @@ class Sequence(ClosedForm):
         if self.closed:
             return
         if axis != "steps":
-            raise ValueError(f"Sequence: a stage of a torch class counts steps, and the spans are {axis}")
+            raise ValueError(
+                "Sequence: a stage of a torch class, or one that is given a metric, counts steps, and the spans "
+                f"are {axis}"
+            )
         for place, (start, stage) in enumerate(zip(starts, self.stages, strict=True)):
             if not start.is_integer():
                 raise ValueError(
-                    f"Sequence: stages[{place}] starts at {start:g}; beside a torch class it must be a whole step"
+                    f"Sequence: stages[{place}] starts at {start:g}; beside a torch class or a metric it must be a "
+                    "whole step"
                 )
             stage.schedule.check_whole()
 
@@ -179,7 +184,10 @@ class Sequence(ClosedForm):
             index, reached = index + 1, row
             carried = _to_json(row)
             stage = self.stages[index].schedule
-            if not is_closed(stage):
+            if isinstance(stage, MetricDriven):
+                inner, later = stage.go_on(base if stage.keeps_base else row, row, inputs)
+                row = later if self.boundary == "later" else row
+            elif not is_closed(stage):
                 inner, row = stage.start(self._base_of_stage(carried, reached), row, inputs)
             else:
                 inner = None

@@ -9,7 +9,7 @@ import click
 
 from lrkeeper.cli import schedule_files
 from lrkeeper.cli.edits import pending
-from lrkeeper.cli.forms import form, rows
+from lrkeeper.cli.forms import failure_text, form, rows
 from lrkeeper.cli.options import a_revision, a_step, connect, json_option, run_argument, server_option, utf8
 from lrkeeper.cli.screen import put_json, say, table
 from lrkeeper.cli.spans import Span, collapse, shown
@@ -105,7 +105,7 @@ def _tell(run: Run, edited: Edited, at_step: int | None, superseded: list[Edit],
         )
     table(("steps", *edited.preview.tracks, ""), _preview(edited))
     if edited.failure is not None:
-        say(f"step {edited.failure.step} cannot be reached: torch raises {edited.failure.type} there")
+        say(failure_text(edited.failure))
     if dry_run:
         say(f"nothing was changed; run {run.name} is at revision {run.revision}")
 

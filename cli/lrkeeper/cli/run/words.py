@@ -48,6 +48,7 @@ def given_text(given: Given) -> str:
         words.append(f"epoch {given.epoch!r}")
     if given.factors:
         words.append(f"factors {shown(given.factors)}")
+    words += [f"{total:,.15g} {axis} so far" for axis, total in (given.progress or {}).items()]
     for track, values in (given.seen or {}).items():
         words.append(f"{track} set to {shown(values)} by the job's own code")
     return "; ".join(words)

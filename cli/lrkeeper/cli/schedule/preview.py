@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from lrkeeper.cli import schedule_files
 from lrkeeper.cli.curve import draw
-from lrkeeper.cli.forms import definition, definition_text, form, rows
+from lrkeeper.cli.forms import definition, definition_text, failure_text, form, rows
 from lrkeeper.cli.options import connect, json_option, server_option, utf8
 from lrkeeper.cli.screen import put_json, say, table
 from lrkeeper.cli.spans import shown, spans_of
 
 if TYPE_CHECKING:
     from lrkeeper.schedules import Schedule
+    from lrkeeper.schedules.pace import Pace
     from lrkeeper.views import Preview
 
 _PIECE = 10_000
 _FARTHEST = 10_000_000
 _FARTHEST_CLOSED = 10**15
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _rate(name: str, says: str) -> Callable[[Command], Command]:
+    return click.option(
+        name,
+        type=float,
+        metavar="X",
+        help=f"{says}, for the drawing only: a run goes by what its job reports.",
+    )
 
 
 @click.command()
@@ -43,10 +56,19 @@ _FARTHEST_CLOSED = 10**15
     metavar="LR",
     help="The lr a param group starts from; once for each group.  [default: one group, 0.1]",
 )
+@_rate("--steps-per-epoch", "How many steps an epoch has")
+@_rate("--samples-per-step", "How many samples a step has")
+@_rate("--tokens-per-step", "How many tokens a step has")
 @server_option
 @json_option
 def preview(
-    schedule: str, steps: int, first_step: int, base_lrs: tuple[float, ...], server: str | None, as_json: bool
+    schedule: str,
+    steps: int,
+    first_step: int,
+    base_lrs: tuple[float, ...],
+    server: str | None,
+    as_json: bool,
+    **rates: float | None,
 ) -> None:
     """Show which values a schedule would give.
 
@@ -55,11 +77,22 @@ def preview(
     """
     if any(math.isnan(lr) for lr in base_lrs):
         raise click.BadParameter("an lr is nan; it must be a number", param_hint="--lr")
+    from lrkeeper.schedules.pace import Pace
+
+    try:
+        pace = Pace(**rates)
+    except ValueError as error:
+        raise click.UsageError(f"--{str(error).replace('_', '-')}") from None
     if schedule_files.is_file(schedule):
-        found = _evaluated(schedule_files.read(schedule).schedule, base_lrs or (0.1,), first_step, steps)
+        definition_read = schedule_files.read(schedule).schedule
+        _check(definition_read, pace)
+        found = _evaluated(definition_read, base_lrs or (0.1,), first_step, steps, pace)
     else:
         with connect(server) as client:
-            found = client.preview_schedule(schedule, steps, first_step=first_step, base_lrs=base_lrs)
+            _check(client.get_schedule(schedule).schedule, pace)
+            found = client.preview_schedule(
+                schedule, steps, first_step=first_step, base_lrs=base_lrs, pace=pace
+            )
     if as_json:
         put_json(
             {
@@ -72,10 +105,23 @@ def preview(
         _tell(found)
 
 
-def _evaluated(schedule: Schedule, base_lrs: tuple[float, ...], first_step: int, steps: int) -> Preview:
+def _check(schedule: Schedule, pace: Pace) -> None:
+    """Raise ClickException if the schedule counts what the pace does not say."""
+    if lacking := pace.missing(schedule):
+        axis, field = lacking
+        raise click.ClickException(
+            f"the schedule counts {axis}, which a run's job reports at every step; to draw it, say "
+            f"--{field.replace('_', '-')}"
+        )
+
+
+def _evaluated(
+    schedule: Schedule, base_lrs: tuple[float, ...], first_step: int, steps: int, pace: Pace
+) -> Preview:
     """Evaluate a definition in this process. Raises ScheduleFails if it ends before the first step."""
     from lrkeeper.errors import ScheduleFails, StepOutOfRange
-    from lrkeeper.schedules.cursor import FAILURES, Cursor, begin, extend
+    from lrkeeper.schedules.cursor import FAILURES, Cursor, begin
+    from lrkeeper.schedules.pace import paced
     from lrkeeper.schedules.table import Table
     from lrkeeper.views import Preview
 
@@ -90,10 +136,10 @@ def _evaluated(schedule: Schedule, base_lrs: tuple[float, ...], first_step: int,
         raise ScheduleFails(f"the schedule cannot start: {error}") from None
     failure, first = None, [] if first_step else [cursor.row]
     while cursor.step < before and failure is None:
-        cursor, _, failure = extend(schedule, base, cursor, min(_PIECE, before - cursor.step))
+        cursor, _, failure = paced(schedule, base, cursor, min(_PIECE, before - cursor.step), pace)
     found = list(first)
     if failure is None:
-        _, rows_after, failure = extend(schedule, base, cursor, steps - len(first))
+        _, rows_after, failure = paced(schedule, base, cursor, steps - len(first), pace)
         found += rows_after
     if not found:
         assert failure is not None
@@ -111,6 +157,6 @@ def _tell(found: Preview) -> None:
     table(("steps", *tracks), ((s.steps, *(shown(s.values[track]) for track in tracks)) for s in spans))
     if found.failure is not None:
         failure = found.failure
-        say(f"step {failure.step} cannot be reached: torch raises {failure.type} there ({failure.message})")
+        say(failure_text(failure) + f" ({failure.message})")
     elif len(spans) == 1:
         say("the value does not change in these steps; --steps and --first-step show others")

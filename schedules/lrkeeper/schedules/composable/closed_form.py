@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from lrkeeper.schedules.composable.parts import Axis, Span
-from lrkeeper.schedules.given import NO_INPUTS, Inputs
+from lrkeeper.schedules.given import AXES, NO_INPUTS, Inputs
 from lrkeeper.schedules.numbers import Row
 from lrkeeper.schedules.schedule import Memory, Schedule
 
@@ -84,11 +84,16 @@ class ClosedForm(Schedule):
     def at(self, step: int, base: Row, now: Row) -> tuple[Memory, Row] | None:
         if not self.closed:
             return None
-        return step, self._row(step, base, now, NO_INPUTS) if self.axis == "steps" else now
+        known = step == 0 or self.axis == "steps"
+        return step, self._row(step, base, now, NO_INPUTS) if known else now
+
+    def time(self, step: int, inputs: Inputs) -> float:
+        """Return what the clock shows at a step. Raises NotTold."""
+        return _time(self.axis, step, inputs)
 
     def _row(self, step: int, base: Row, now: Row, inputs: Inputs) -> Row:
         axis, curves = self._compiled(base)
-        time = float(step) if axis == "steps" else inputs.progress(axis, step)
+        time = _time(axis, step, inputs)
         values = []
         for like, curve in zip(now["lr"], curves, strict=True):
             values.append(type(like)(finite(curve(time), step)))
@@ -150,6 +155,10 @@ def members_of(value: Any) -> Iterator[Schedule]:
             yield from members_of(getattr(value, field.name))
 
 
+def _time(axis: Axis, step: int, inputs: Inputs) -> float:
+    return float(step) if axis == "steps" else inputs.progress(axis, step)
+
+
 Part = TypeVar("Part")
 
 
@@ -163,6 +172,12 @@ def found_in(value: Any, kind: type[Part]) -> Iterator[Part]:
     elif is_dataclass(value):
         for field in fields(value):
             yield from found_in(getattr(value, field.name), kind)
+
+
+def counted(schedule: Schedule) -> tuple[str, ...]:
+    """Return what a definition counts besides steps, wherever in it."""
+    units = {span.unit for span in found_in(schedule, Span)}
+    return tuple(axis for axis in AXES if axis in units)
 
 
 Whole = TypeVar("Whole")

@@ -111,7 +111,10 @@ def advanced(
         if pending and pending[0].effective_step == frontier:
             edit, pending = pending[0], pending[1:]
             schedule, revision, text = edit.schedule, edit.revision, edit.cursor
-            cursor = Cursor.from_json(text, base)
+            progress, cursor = cursor.progress, Cursor.from_json(text, base)
+            if progress:
+                cursor = cursor._replace(progress=progress)
+                text = cursor.to_json()
         end = min(target, pending[0].effective_step) if pending else target
         cursor, rows, failure = _numbers(schedule, base, cursor, end - frontier, given)
         if rows:

@@ -8,8 +8,9 @@ from typing import Literal
 
 from lrkeeper.errors import InvalidArgument
 from lrkeeper.schedules import Schedule, codec
-from lrkeeper.schedules.given import NOTHING, Given
+from lrkeeper.schedules.given import NOTHING, Given, progress_problem
 from lrkeeper.schedules.numbers import Row
+from lrkeeper.schedules.pace import Pace
 from lrkeeper.schedules.shape import DefinitionError
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs import names
@@ -25,7 +26,7 @@ from lrkeeper.server.runs.limits import (
 from lrkeeper.server.runs.records import ParamGroup
 from lrkeeper.server.usecases.next_lr import Steps
 from lrkeeper.server.usecases.origins import Carried
-from lrkeeper.v1 import run_pb2, run_service_pb2, schedule_pb2
+from lrkeeper.v1 import run_pb2, run_service_pb2, schedule_pb2, schedule_service_pb2
 
 _NUMBERS: dict[int, str] = {
     run_pb2.NUMBER_UNSPECIFIED: "float64",
@@ -150,6 +151,9 @@ def _given(message: run_pb2.Given, path: str) -> Given:
                 f"{path}.seen[{i}].values has a nan; all must be numbers", field=f"{path}.seen[{i}].values"
             )
         names.check_name(f"{path}.seen[{i}].track", seen.track)
+    for field, total in message.progress.ListFields():
+        if problem := progress_problem(field.name, total):
+            raise InvalidArgument(f"{path}.progress.{problem}", field=f"{path}.progress.{field.name}")
     return Given.from_message(message)
 
 
@@ -199,6 +203,14 @@ def base_row(base_lrs: Sequence[float]) -> Row:
             f"base_lrs must be at most {MAX_GROUPS} numbers, none of them nan", field="base_lrs"
         )
     return {"lr": tuple(base_lrs) or (0.1,)}
+
+
+def pace(message: schedule_service_pb2.Pace) -> Pace:
+    """Return the pace of a preview."""
+    try:
+        return Pace(**{field.name: value for field, value in message.ListFields()})
+    except ValueError as error:
+        raise InvalidArgument(f"pace.{error}", field=f"pace.{str(error).split()[0]}") from error
 
 
 def _checkpoint(request: run_service_pb2.AcquireRunRequest) -> Checkpoint:

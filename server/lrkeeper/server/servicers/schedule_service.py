@@ -79,7 +79,8 @@ class ScheduleServicer:
         else:
             schedule = decode.schedule(request.schedule, "schedule")
         first = request.first_step
-        table, failure = await schedules.preview_schedule(schedule, base, first, request.steps)
+        pace = decode.pace(request.pace)
+        table, failure = await schedules.preview_schedule(schedule, base, first, request.steps, pace)
         response = pb.PreviewScheduleResponse(values=table.to_message(), schedule=codec.encode(schedule))
         if failure is not None:
             response.error.CopyFrom(encode.failure(failure))

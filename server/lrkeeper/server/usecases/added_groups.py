@@ -82,7 +82,7 @@ async def _planned(look: tuple[Acquired, Branch, list[Edit]], start: Start, now:
     assert failure is None, failure  # the step is committed
     so_far, added = place.values.row(step), current_row(start.groups[len(left.groups) :])
     row = cast_row({track: (*so_far[track], *added[track]) for track in base}, base)
-    cursor = Cursor(step, cursor.memory, row)
+    cursor = cursor._replace(step=step, row=row)
     edits = tuple(e for e in place.edits if e.revision == place.revision and e.effective_step <= step)
     definition = start.definition or left.origin.definition  # none: it follows a stored schedule
     same = definition == left.origin.definition

@@ -241,11 +241,14 @@ async def _shown(keeper: Keeper, edit: Edit) -> Edited:
 
 
 async def _preview(head: Head, schedule: Schedule, cursor: Cursor) -> tuple[Table, Failure | None]:
-    """Return the row before the edit acts, by the plan without it, and the rows from there with it."""
+    """Return the row before the edit acts, by the plan without it, and the rows from there with it.
+
+    Where both hang on what the job has yet to report, the last row that is known.
+    """
     before, failure = await plan(head, cursor.step + 1)
     _, rows, new_failure = extend(schedule, head.branch.base, cursor, _PREVIEW_ROWS)
     if failure is None:
         return Table.from_rows(cursor.step, [before.cursor.row, *rows]), new_failure
     if rows:
         return Table.from_rows(cursor.step + 1, rows), new_failure
-    return Table.from_rows(cursor.step, [cursor.row]), new_failure
+    return Table.from_rows(before.cursor.step, [before.cursor.row]), new_failure

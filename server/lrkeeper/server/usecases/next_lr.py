@@ -18,7 +18,7 @@ from lrkeeper.errors import (
 )
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import Failure
-from lrkeeper.schedules.given import NOTHING, Given
+from lrkeeper.schedules.given import NOTHING, Given, falling
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.acquire import fenced
 from lrkeeper.server.runs.frontier import new_frontier
@@ -190,8 +190,14 @@ def _check_given(head: Head, steps: Steps) -> None:
     if steps.from_step != head.frontier:
         raise StepOutOfRange(
             f"from_step is {steps.from_step}, and run {head.run.name!r} has got to {head.frontier}: a step that is "
-            "given a metric, an epoch, factors or changed values can only be the next one",
+            "given a metric, an epoch, factors, progress or changed values can only be the next one",
             frontier=head.frontier,
+        )
+    if fallen := falling(head.cursor.progress, steps.given.progress or {}):
+        axis, problem = fallen
+        raise InvalidArgument(
+            f"given.progress.{problem} (run {head.run.name!r}, step {steps.from_step})",
+            field=f"given.progress.{axis}",
         )
     seen = steps.given.seen
     if seen is not None:

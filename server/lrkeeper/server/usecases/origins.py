@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lrkeeper.errors import InvalidArgument, ScheduleFails
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.cursor import FAILURES, Cursor, begin, extend
-from lrkeeper.schedules.given import NOTHING, Given
+from lrkeeper.schedules.given import AXES, NOTHING, Given
 from lrkeeper.schedules.numbers import cast_row
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.acquire import Start
@@ -47,7 +47,7 @@ def fresh_origin(start: Start) -> Origin:
 
 
 # What a step may need from outside, for a trial of a cursor.
-ANYTHING = Given(metric=0.0, factors=(1.0,) * 10_000)
+ANYTHING = Given(metric=0.0, factors=(1.0,) * 10_000, progress=dict.fromkeys(AXES, 0.0))
 
 
 def carried_origin(start: Start, carried: Carried) -> Origin:
@@ -96,7 +96,7 @@ def carried_origin(start: Start, carried: Carried) -> Origin:
     if failure is not None:
         raise ScheduleFails(f"{carried.schedule} fails at step {failure.step}: {failure.message}")
     cast = cast_row(values.row(step), base)
-    cursor = Cursor(step, cursor.memory, cast)
+    cursor = cursor._replace(step=step, row=cast)
     return Origin(
         definition=start.definition,
         schedule_uid=start.schedule_uid,

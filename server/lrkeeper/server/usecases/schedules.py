@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from lrkeeper.errors import (
+    InvalidArgument,
     RequestIdReused,
     RunFinished,
     ScheduleExists,
@@ -18,6 +19,7 @@ from lrkeeper.errors import (
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import Failure
 from lrkeeper.schedules.numbers import Row
+from lrkeeper.schedules.pace import NO_PACE, Pace
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.limits import MAX_AHEAD, MAX_PREVIEW_ROWS, MAX_STEP
 from lrkeeper.server.runs.records import Run, ScheduleRevision
@@ -195,20 +197,26 @@ async def delete_schedule(keeper: Keeper, name: str, etag: str) -> None:
 
 
 async def preview_schedule(
-    schedule: Schedule, base: Row, first_step: int, steps: int
+    schedule: Schedule, base: Row, first_step: int, steps: int, pace: Pace = NO_PACE
 ) -> tuple[Table, Failure | None]:
     """Return a schedule's rows in [first_step, first_step + steps), and what ends them early.
 
-    Raises StepOutOfRange, and ScheduleFails if it ends before the first of them.
+    Raises StepOutOfRange, InvalidArgument if the schedule counts what the pace does not say, and ScheduleFails
+    if it ends before the first of them.
     """
+    if lacking := pace.missing(schedule):
+        axis, field = lacking
+        raise InvalidArgument(
+            f"the schedule counts {axis}, so a preview needs pace.{field}", field=f"pace.{field}"
+        )
     farthest = MAX_STEP - MAX_PREVIEW_ROWS if schedule.closed else MAX_AHEAD
     if not 0 <= first_step <= farthest:
         raise StepOutOfRange(f"first_step is {first_step}; it must be from 0 to {farthest}")
     if not 1 <= steps <= MAX_PREVIEW_ROWS:
         raise StepOutOfRange(f"steps is {steps}; it must be from 1 to {MAX_PREVIEW_ROWS}")
-    cursor = await seek(schedule, base, base, max(0, first_step - 1))
+    cursor = await seek(schedule, base, base, max(0, first_step - 1), pace)
     first = [] if first_step else [cursor.row]
-    _, found, failure = await rows(schedule, base, cursor, steps - len(first))
+    _, found, failure = await rows(schedule, base, cursor, steps - len(first), pace)
     if not first and not found:
         assert failure is not None
         raise cannot_reach(schedule, failure)

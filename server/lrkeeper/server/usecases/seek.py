@@ -11,21 +11,32 @@ from lrkeeper.errors import ScheduleFails
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import FAILURES, Cursor, Failure, begin, extend
 from lrkeeper.schedules.numbers import Row
+from lrkeeper.schedules.pace import NO_PACE, Pace, near, paced
 from lrkeeper.server.runs.head import Head, advanced
 
 _PIECE = 2000
 
 
-async def seek(schedule: Schedule, base: Row, now: Row, step: int) -> Cursor:
-    """Return a schedule's evaluation at a step, from the start. Raises ScheduleFails."""
-    if step > 0 and (found := _at(schedule, base, now, step)) is not None:
+async def seek(schedule: Schedule, base: Row, now: Row, step: int, pace: Pace = NO_PACE) -> Cursor:
+    """Return a schedule's evaluation at a step, from the start. Raises ScheduleFails.
+
+    Where the values hang on what the job reports (tokens), the row is one that the steps after it do not need,
+    unless a pace says what the job would report.
+    """
+    if pace == NO_PACE and step > 0 and (found := _at(schedule, base, now, step)) is not None:
         return found
     try:
         cursor = begin(schedule, base, now)
+        if pace != NO_PACE:
+            cursor = near(schedule, base, cursor, step)
     except tuple(FAILURES.values()) as error:
         raise ScheduleFails(f"{schedule} cannot start: {error}") from error
     while cursor.step < step:
-        cursor = onwards(schedule, base, cursor, min(step, cursor.step + _PIECE))
+        piece = min(step, cursor.step + _PIECE)
+        if pace != NO_PACE:
+            cursor = _checked(schedule, *paced(schedule, base, cursor, piece - cursor.step, pace))
+        else:
+            cursor = onwards(schedule, base, cursor, step if schedule.closed else piece)
         await asyncio.sleep(0)
     return cursor
 
@@ -34,7 +45,10 @@ def onwards(schedule: Schedule, base: Row, cursor: Cursor, step: int) -> Cursor:
     """Return the evaluation at a later step. Raises ScheduleFails."""
     if step > cursor.step and (found := _at(schedule, base, cursor.row, step)) is not None:
         return found
-    cursor, _, failure = extend(schedule, base, cursor, step - cursor.step)
+    return _checked(schedule, *extend(schedule, base, cursor, step - cursor.step))
+
+
+def _checked(schedule: Schedule, cursor: Cursor, _: list[Row], failure: Failure | None) -> Cursor:
     if failure is not None:
         raise cannot_reach(schedule, failure)
     return cursor
@@ -48,13 +62,13 @@ def cannot_reach(schedule: Schedule, failure: Failure) -> ScheduleFails:
 
 
 async def rows(
-    schedule: Schedule, base: Row, cursor: Cursor, count: int
+    schedule: Schedule, base: Row, cursor: Cursor, count: int, pace: Pace = NO_PACE
 ) -> tuple[Cursor, list[Row], Failure | None]:
     """Return up to `count` rows after a cursor, and what ends them early."""
     found: list[Row] = []
     failure = None
     while len(found) < count and failure is None:
-        cursor, piece, failure = extend(schedule, base, cursor, min(_PIECE, count - len(found)))
+        cursor, piece, failure = paced(schedule, base, cursor, min(_PIECE, count - len(found)), pace)
         found += piece
         await asyncio.sleep(0)
     return cursor, found, failure
