@@ -178,6 +178,8 @@ class Sequence(ClosedForm):
         stage = self.stages[index].schedule
         if is_closed(stage):
             row = self._closed_row(index, step, base, reached, now)
+        elif isinstance(stage, MetricDriven) and stage.keeps_base:
+            inner, row = stage.advance(inner, base, now, inputs)
         else:
             inner, row = stage.advance(inner, self._base_of_stage(carried, reached), now, inputs)
         if index + 1 < len(self.stages) and self._start(index + 1) == step:

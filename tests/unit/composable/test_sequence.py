@@ -113,14 +113,14 @@ def test_float32_groups_are_cast_at_the_end() -> None:
                 {"schedule": {"step_lr": {"step_size": 1}}, "over": {"epochs": 2}},
                 {"schedule": {"constant": {}}},
             ],
-            "a stage of a torch class counts steps, and the spans are epochs",
+            "a stage of a torch class, or one that is given a metric, counts steps, and the spans are epochs",
         ),
         (
             [
                 {"schedule": {"step_lr": {"step_size": 1}}, "over": {"steps": 2.5}},
                 {"schedule": {"constant": {}}},
             ],
-            "stages[1] starts at 2.5; beside a torch class it must be a whole step",
+            "stages[1] starts at 2.5; beside a torch class or a metric it must be a whole step",
         ),
         ([{"schedule": {"constant": {}}, "over": {"steps": 0}}], "stages[0].over.steps is 0.0"),
         (
