@@ -9,7 +9,7 @@ from lrkeeper.errors import BadCheckpoint, NotConfigured
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import Cursor, begin, extend
 from lrkeeper.schedules.given import NOTHING, Given
-from lrkeeper.schedules.numbers import NUMBERS, Row, cast_row
+from lrkeeper.schedules.numbers import NUMBERS, Base, Row, cast_row
 from lrkeeper.schedules.table import Table
 
 
@@ -27,7 +27,7 @@ class LocalRuns:
                 f"schedule {start.schedule!r} is kept on a server, and LRKEEPER_MODE=off has none: "
                 "give the definition itself, such as S.StepLR(step_size=30)"
             )
-        base = _row(start.groups, "initial")
+        base = _base(start.groups)
         schedule = start.schedule
         if start.adds_groups:
             cursor = _with_more_groups(start)
@@ -110,11 +110,15 @@ def _with_more_groups(start: views.Start) -> Cursor:
     assert checkpoint is not None
     step, so_far = checkpoint.step, origin.values.row(checkpoint.step)
     before, added = start.groups[: origin.values.groups], start.groups[origin.values.groups :]
-    base = _row(before, "initial")
+    base = _base(before)
     cursor = Cursor.from_json(origin.cursor, base)
     cursor, _, _ = extend(origin.schedule, base, cursor, step - cursor.step, origin.given)
     row = {track: (*so_far[track], *values) for track, values in _row(added, "current").items()}
-    return Cursor(step, cursor.memory, cast_row(row, _row(start.groups, "initial")))
+    return Cursor(step, cursor.memory, cast_row(row, _base(start.groups)))
+
+
+def _base(groups: tuple[views.Group, ...]) -> Row:
+    return Base(_row(groups, "initial"), [group.name for group in groups])
 
 
 def _row(groups: tuple[views.Group, ...], which: str) -> Row:

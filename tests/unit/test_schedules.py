@@ -139,6 +139,7 @@ EVERY: list[Schedule] = [
     S.OneCycleLR(0.1, 70, cycle_momentum=False, three_phase=True),
     S.SWALR(0.05, 12, "linear"),
     S.ChainedScheduler([S.LinearLR(), S.SequentialLR([S.OneCycleLR(1.0, 80), S.SWALR(0.5)], [9])]),
+    S.Tracks([S.Track(S.StepLR(3), scale=2.0), S.Track(S.Ramp(S.Span(steps=9)), group="1", base=0.5)]),
 ]
 
 
@@ -237,12 +238,12 @@ def test_what_torch_takes_is_taken_unchecked_and_fails_at_its_step() -> None:
     assert (failure.step, failure.type) == (1, "ZeroDivisionError")
 
 
-def test_the_tracks_of_a_composite_are_those_of_its_members() -> None:
+def test_a_composite_moves_what_its_members_move() -> None:
     cyclic = S.CyclicLR(0.1, 1, 5)
-    assert cyclic.tracks == ("lr", "momentum")
-    assert S.SequentialLR([S.StepLR(2), S.ChainedScheduler([cyclic])], [3]).tracks == ("lr", "momentum")
-    assert S.StepLR(2).then(cyclic, at=4).tracks == ("lr", "momentum")
-    assert S.OneCycleLR(1, 9, cycle_momentum=False).tracks == S.StepLR(2).tracks == ("lr",)
+    assert cyclic.moves == ("lr", "momentum")
+    assert S.SequentialLR([S.StepLR(2), S.ChainedScheduler([cyclic])], [3]).moves == ("lr", "momentum")
+    assert S.StepLR(2).then(cyclic, at=4).moves == ("lr", "momentum")
+    assert S.OneCycleLR(1, 9, cycle_momentum=False).moves == S.StepLR(2).moves == ("lr",)
 
 
 def test_members_read_what_the_last_constructor_wrote() -> None:

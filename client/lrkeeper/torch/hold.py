@@ -226,7 +226,7 @@ class Hold:
             definition = self._definition(scheduler)
         except TypeError:
             return ("lr",)
-        return self.position.definition(definition).tracks
+        return self.position.definition(definition).moves
 
     def _read(self, scheduler: Any) -> tuple[views.Group, ...]:
         """Return the groups as the run shall know them: their base values, and those before torch's first step.

@@ -126,7 +126,7 @@ class RemoteLR(Kept, _Follower):
 
     def _first_row(self, schedule: Schedule) -> groups.Held:
         """Return step 0's row, evaluated here; the run's own comes when it is opened."""
-        tracks = schedule.tracks
+        tracks = schedule.moves
         if "momentum" in tracks and not {"momentum", "betas"} & set(self.optimizer.defaults):
             raise ValueError(
                 f"{type(schedule).__name__}: cycle_momentum is True, and {type(self.optimizer).__name__} has "

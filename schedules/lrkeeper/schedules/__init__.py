@@ -12,6 +12,8 @@ from lrkeeper.schedules.chained_scheduler import ChainedScheduler
 from lrkeeper.schedules.composable.constant import Constant
 from lrkeeper.schedules.composable.parts import Level, Span
 from lrkeeper.schedules.composable.ramp import Ramp
+from lrkeeper.schedules.composable.track import Parameter, Track
+from lrkeeper.schedules.composable.tracks import Tracks
 from lrkeeper.schedules.constant_lr import ConstantLR, LinearLR
 from lrkeeper.schedules.cosine_annealing import CosineAnnealingLR, CosineAnnealingWarmRestarts
 from lrkeeper.schedules.cyclic_lr import CyclicLR
@@ -46,6 +48,7 @@ __all__ = [
     "MultiStepLR",
     "MultiplicativeLR",
     "OneCycleLR",
+    "Parameter",
     "PolynomialLR",
     "Ramp",
     "ReduceLROnPlateau",
@@ -55,6 +58,8 @@ __all__ = [
     "Span",
     "Stage",
     "StepLR",
+    "Track",
+    "Tracks",
     "from_torch",
 ]
 

@@ -13,6 +13,8 @@ from lrkeeper.schedules.chained_scheduler import ChainedScheduler
 from lrkeeper.schedules.composable.constant import Constant
 from lrkeeper.schedules.composable.parts import Level, Span
 from lrkeeper.schedules.composable.ramp import Ramp
+from lrkeeper.schedules.composable.track import Parameter, Track
+from lrkeeper.schedules.composable.tracks import Tracks
 from lrkeeper.schedules.constant_lr import ConstantLR, LinearLR
 from lrkeeper.schedules.cosine_annealing import CosineAnnealingLR, CosineAnnealingWarmRestarts
 from lrkeeper.schedules.cyclic_lr import CyclicLR
@@ -29,7 +31,13 @@ from lrkeeper.schedules.step_lr import StepLR
 from lrkeeper.schedules.swalr import SWALR
 from lrkeeper.v1 import schedule_pb2
 
-_PARTS: dict[str, type[Any]] = {"Stage": Stage, "Span": Span, "Level": Level}
+_PARTS: dict[str, type[Any]] = {
+    "Stage": Stage,
+    "Span": Span,
+    "Level": Level,
+    "Track": Track,
+    "Parameter": Parameter,
+}
 """What definitions are made of besides schedules, by the message's name."""
 
 _CLASSES: tuple[type[Schedule], ...] = (
@@ -52,6 +60,7 @@ _CLASSES: tuple[type[Schedule], ...] = (
     ChainedScheduler,
     Constant,
     Ramp,
+    Tracks,
 )
 KINDS: dict[str, type[Schedule]] = {cls.kind: cls for cls in _CLASSES}
 """Every kind of schedule, by its name in the proto's oneof."""
@@ -184,6 +193,8 @@ class _Decoder:
             raise DefinitionError(path, f"is nested more than {MAX_DEPTH} deep")
         if self._nodes > MAX_NODES:
             raise DefinitionError(path, f"is one of more than {MAX_NODES} schedules in one definition")
+        if self._depth > 1 and KINDS[kind].outermost:
+            raise DefinitionError(path, f"is {kind}, within another schedule; it must be the outermost one")
         path = f"{path}.{kind}"
         schedule = KINDS[kind].unchecked(**self._values(KINDS[kind], getattr(message, kind), path))
         self._depth -= 1

@@ -42,8 +42,8 @@ class Sequence(ClosedForm):
 
     A stage of a torch class takes the value reached as its base lr, and counts its own steps from there:
     `MultiStepLR([10, 20])` and then, at 20, `StepLR(5)` drops at 10, 20, 25, 30, … (`schedule.then(other, at=20)`
-    builds it.) In a stage of a composable kind the base value stays the param group's, and a level says where it goes on
-    from the value reached (`Level(before=1)`). With such stages alone a sequence is in closed form itself.
+    builds it.) In a stage of a composable kind the base value stays the param group's, and a level says where it
+    goes on from the value reached (`Level(before=1)`). With such stages alone a sequence is in closed form itself.
 
     Args:
         stages: at least one.
@@ -91,8 +91,8 @@ class Sequence(ClosedForm):
                 )
             before = stage.at
 
-    def check_whole(self) -> None:
-        super().check_whole()
+    def check_within(self, totals: abc.Mapping[str, float]) -> None:
+        super().check_within(totals)
         starts = self.starts()
         for place, (one, other) in enumerate(pairwise(starts), start=1):
             if other <= one:
@@ -111,7 +111,7 @@ class Sequence(ClosedForm):
             self.stages[place].schedule.check_whole()
 
     @property
-    def tracks(self) -> tuple[str, ...]:
+    def moves(self) -> tuple[str, ...]:
         return all_tracks(stage.schedule for stage in self.stages)
 
     @property
