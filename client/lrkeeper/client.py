@@ -172,6 +172,7 @@ class Client:
         author: str | None = None,
         request_id: str | None = None,
         validate_only: bool = False,
+        parameters: Mapping[str, float] | None = None,
     ) -> views.Edited:
         """Give a live run another schedule: a definition, or the name of a stored one to follow.
 
@@ -185,6 +186,7 @@ class Client:
             author: who, for the record; the user and host if None.
             request_id: a UUID; the same one again repeats the same edit, once.
             validate_only: say what would happen, and change nothing.
+            parameters: numbers of the definition's parameters; where absent, those the run has given so far.
         """
         request = run_service_pb2.EditRunRequest(
             run=run,
@@ -195,6 +197,7 @@ class Client:
             reason=reason,
             author=author or this_author(),
             validate_only=validate_only,
+            parameters=parameters,
         )
         if isinstance(schedule, str):
             request.replace.schedule_name = schedule
@@ -241,6 +244,12 @@ class Client:
             if not token:
                 return
 
+    def list_presets(self) -> tuple[views.StoredSchedule, ...]:
+        """Return the definitions that come with the server; their names begin with "presets/"."""
+        request = schedule_service_pb2.ListSchedulesRequest(page_size=1)
+        answer = self._call(lambda c: c.schedules.ListSchedules, request)
+        return tuple(map(messages.stored_schedule, answer.presets))
+
     def update_schedule(
         self,
         name: str,
@@ -276,10 +285,25 @@ class Client:
         *,
         first_step: int = 0,
         base_lrs: Sequence[float] = (),
+        groups: Sequence[views.Group] = (),
+        parameters: Mapping[str, float] | None = None,
     ) -> views.Preview:
-        """Return the rows a definition, or a stored schedule, would give; nothing is stored."""
+        """Return the rows a definition, or a stored schedule, would give; nothing is stored.
+
+        Args:
+            schedule: a definition, or a stored schedule's name.
+            steps: how many rows.
+            first_step: the step of the first one.
+            base_lrs: the base lr of each param group; one group with 0.1 if empty.
+            groups: the param groups, instead of base_lrs; a track that they do not have begins at 1.
+            parameters: numbers of the definition's parameters.
+        """
         request = schedule_service_pb2.PreviewScheduleRequest(
-            steps=steps, first_step=first_step, base_lrs=base_lrs
+            steps=steps,
+            first_step=first_step,
+            base_lrs=base_lrs,
+            parameters=parameters,
+            groups=map(messages.group_message, groups),
         )
         if isinstance(schedule, str):
             request.name = schedule

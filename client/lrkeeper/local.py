@@ -7,6 +7,7 @@ from uuid import uuid4
 from lrkeeper import views
 from lrkeeper.errors import BadCheckpoint, NotConfigured
 from lrkeeper.schedules import Schedule
+from lrkeeper.schedules.composable.parameters import filled
 from lrkeeper.schedules.cursor import Cursor, begin, extend
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.numbers import NUMBERS, Base, Row, cast_row
@@ -28,7 +29,7 @@ class LocalRuns:
                 "give the definition itself, such as S.StepLR(step_size=30)"
             )
         base = _base(start.groups)
-        schedule = start.schedule
+        schedule = filled(start.schedule, start.parameters)
         if start.adds_groups:
             cursor = _with_more_groups(start)
         elif start.origin is None:

@@ -1,6 +1,7 @@
 """An optimizer's param groups: what they hold, and writing a row into them.
 
-The track "momentum" is a group's "momentum", or the first of its "betas".
+The track "momentum" is a group's "momentum", or the first of its "betas"; "beta2" is the second of them. Any
+other one is the number that the group has by that key.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ from lrkeeper.views import Group
 Held: TypeAlias = Mapping[str, tuple[float, ...]]
 """Track → one double for each param group."""
 
+INITIAL = "initial_"
+"""What stands in a group before a track's name for its base value, as in torch's "initial_lr"."""
+
+_BETAS = {"momentum": 0, "beta2": 1}
 _PACK = struct.Struct("<d").pack
 
 
 def read(optimizer: torch.optim.Optimizer, tracks: Iterable[str] = ("lr",)) -> tuple[Group, ...]:
-    """Return the groups as a run knows them. A group without torch's `initial_lr` has its lr as its base."""
+    """Return the groups as a run knows them. A group without an `initial_lr` has its lr as its base; others alike."""
     found = []
     for group in optimizer.param_groups:
         current = {track: _value(group, track) for track in tracks}
@@ -28,7 +33,7 @@ def read(optimizer: torch.optim.Optimizer, tracks: Iterable[str] = ("lr",)) -> t
             Group(
                 name=group["name"] if isinstance(group.get("name"), str) else None,
                 number=_number(group["lr"]),
-                initial={**current, "lr": float(group.get("initial_lr", group["lr"]))},
+                initial={track: float(group.get(INITIAL + track, now)) for track, now in current.items()},
                 current=current,
             )
         )
@@ -36,9 +41,45 @@ def read(optimizer: torch.optim.Optimizer, tracks: Iterable[str] = ("lr",)) -> t
 
 
 def tracks(optimizer: torch.optim.Optimizer) -> tuple[str, ...]:
-    """Return the tracks that all groups have: the lr, and the momentum where there is any."""
-    found = all("betas" in group or "momentum" in group for group in optimizer.param_groups)
-    return ("lr", "momentum") if found else ("lr",)
+    """Return the tracks that all groups have, the lr first."""
+    found = [set(_numbers_of(group)) for group in optimizer.param_groups]
+    return ("lr", *sorted(set.intersection(*found) - {"lr"}))
+
+
+def check(optimizer: torch.optim.Optimizer, tracks: Iterable[str], first: int = 0) -> None:
+    """Raise ValueError or TypeError unless the groups, from one on, have all these tracks, as numbers."""
+    for place, group in list(enumerate(optimizer.param_groups))[first:]:
+        there = _numbers_of(group)
+        for track in tracks:
+            if track == "lr" or track in there:  # every group has one, of whatever kind torch takes
+                continue
+            if track in group:
+                raise TypeError(
+                    f"param group {place} has {track}={group[track]!r}; the schedule moves it, so it must be a number"
+                )
+            advice = (
+                " (of a torch class with cycle_momentum this must be False)" if track == "momentum" else ""
+            )
+            raise ValueError(
+                f"the schedule moves {track}{advice}, and param group {place} of the {type(optimizer).__name__} "
+                f"has only {', '.join(sorted(there))}"
+            )
+
+
+def keep_initial(optimizer: torch.optim.Optimizer, tracks: Iterable[str]) -> None:
+    """Note the groups' present values as their base, as torch does with `initial_lr`; not where one is noted.
+
+    They come with the optimizer's state dict, so a job that loads that first still begins from the same base.
+    """
+    for group in optimizer.param_groups:
+        for track in tracks:
+            if track != "lr":
+                group.setdefault(INITIAL + track, _value(group, track))
+
+
+def kept_initial(optimizer: torch.optim.Optimizer) -> tuple[str, ...]:
+    """Return the tracks whose base the first group has noted."""
+    return tuple(key.removeprefix(INITIAL) for key in optimizer.param_groups[0] if key.startswith(INITIAL))
 
 
 def values(
@@ -67,12 +108,11 @@ def write(optimizer: torch.optim.Optimizer, row: Held) -> list[Any]:
     A tensor stays that tensor, written in place. Where the bits are the same nothing is touched, so an
     object that torch put there stays. Groups beyond the row's are left alone: they have been added since.
     """
-    for group, momentum in zip(optimizer.param_groups, row.get("momentum", ()), strict=False):
-        if _PACK(_value(group, "momentum")) != _PACK(momentum):
-            if "betas" in group:
-                group["betas"] = (momentum, *group["betas"][1:])
-            else:
-                group["momentum"] = momentum
+    for track, column in row.items():
+        if track != "lr":
+            for group, value in zip(optimizer.param_groups, column, strict=False):
+                if _PACK(_value(group, track)) != _PACK(value):
+                    _set(group, track, value)
     held = []
     for group, value in zip(optimizer.param_groups, row["lr"], strict=False):
         lr = group["lr"]
@@ -88,9 +128,36 @@ def write(optimizer: torch.optim.Optimizer, row: Held) -> list[Any]:
 
 
 def _value(group: dict[str, Any], track: str) -> float:
-    if track == "momentum" and "betas" in group:
-        return float(group["betas"][0])
+    if track in _BETAS and "betas" in group:
+        return float(group["betas"][_BETAS[track]])
     return float(group[track])
+
+
+def _set(group: dict[str, Any], track: str, value: float) -> None:
+    betas = group.get("betas") if track in _BETAS else None
+    held = group[track] if betas is None else betas[_BETAS[track]]
+    if isinstance(held, torch.Tensor):
+        held.fill_(value)
+    elif betas is None:
+        group[track] = value
+    else:
+        place = _BETAS[track]
+        group["betas"] = (*betas[:place], value, *betas[place + 1 :])
+
+
+def _numbers_of(group: dict[str, Any]) -> list[str]:
+    """Return the tracks that a group has."""
+    found = [key for key, value in group.items() if _is_number(value) and not key.startswith(INITIAL)]
+    betas = group.get("betas", ())
+    return found + [
+        track for track, place in _BETAS.items() if place < len(betas) and _is_number(betas[place])
+    ]
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, torch.Tensor):
+        return value.numel() == 1 and value.is_floating_point()
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _number(lr: Any) -> Literal["float64", "float32"]:

@@ -56,6 +56,8 @@ class Origin:
     step: int
     values: Table
     cursor: str
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    """The numbers that the run gave to the definition's parameters; `definition` has them in it."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,8 @@ class Edit:
     author: str
     reason: str
     created_at: int
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    """The numbers of the run, as an origin has them."""
 
     @cached_property
     def schedule(self) -> Schedule:
@@ -197,6 +201,11 @@ class ScheduleRevision:
     reason: str
     rolled_out: bool
     created_at: int
+
+    @property
+    def preset(self) -> bool:
+        """Whether it came with the server, and is in no database."""
+        return not self.uid
 
     @property
     def etag(self) -> str:

@@ -19,6 +19,7 @@ from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import Failure
 from lrkeeper.schedules.numbers import Row
 from lrkeeper.schedules.table import Table
+from lrkeeper.server.presets import preset
 from lrkeeper.server.runs.limits import MAX_AHEAD, MAX_PREVIEW_ROWS
 from lrkeeper.server.runs.records import Run, ScheduleRevision
 from lrkeeper.server.storage.contract import Transaction
@@ -67,6 +68,9 @@ async def create_schedule(
 
 async def get_schedule(keeper: Keeper, name: str, revision: int | None) -> tuple[ScheduleRevision, int]:
     """Return a revision (None: the head) and how many runs follow. Raises ScheduleNotFound."""
+    found = preset(name)
+    if found is not None and revision in (None, found.revision):
+        return found, 0
 
     def read(tx: Transaction) -> tuple[ScheduleRevision, int]:
         found = _named(tx, name, revision)
