@@ -1,8 +1,4 @@
-"""An optimizer's param groups: what they hold, and writing a row into them.
-
-The track "momentum" is a group's "momentum", or the first of its "betas"; "beta2" is the second of them. Any
-other one is the number that the group has by that key.
-"""
+"""An optimizer's param groups: what they hold, and writing a row into them."""
 
 from __future__ import annotations
 
@@ -12,15 +8,12 @@ from typing import Any, Literal, TypeAlias
 
 import torch
 
+from lrkeeper.torch.group import INITIAL, put, tracks_of, value_of
 from lrkeeper.views import Group
 
 Held: TypeAlias = Mapping[str, tuple[float, ...]]
 """Track → one double for each param group."""
 
-INITIAL = "initial_"
-"""What stands in a group before a track's name for its base value, as in torch's "initial_lr"."""
-
-_BETAS = {"momentum": 0, "beta2": 1}
 _PACK = struct.Struct("<d").pack
 
 
@@ -28,7 +21,7 @@ def read(optimizer: torch.optim.Optimizer, tracks: Iterable[str] = ("lr",)) -> t
     """Return the groups as a run knows them. A group without an `initial_lr` has its lr as its base; others alike."""
     found = []
     for group in optimizer.param_groups:
-        current = {track: _value(group, track) for track in tracks}
+        current = {track: value_of(group, track) for track in tracks}
         found.append(
             Group(
                 name=group["name"] if isinstance(group.get("name"), str) else None,
@@ -42,14 +35,14 @@ def read(optimizer: torch.optim.Optimizer, tracks: Iterable[str] = ("lr",)) -> t
 
 def tracks(optimizer: torch.optim.Optimizer) -> tuple[str, ...]:
     """Return the tracks that all groups have, the lr first."""
-    found = [set(_numbers_of(group)) for group in optimizer.param_groups]
+    found = [set(tracks_of(group)) for group in optimizer.param_groups]
     return ("lr", *sorted(set.intersection(*found) - {"lr"}))
 
 
 def check(optimizer: torch.optim.Optimizer, tracks: Iterable[str], first: int = 0) -> None:
     """Raise ValueError or TypeError unless the groups, from one on, have all these tracks, as numbers."""
     for place, group in list(enumerate(optimizer.param_groups))[first:]:
-        there = _numbers_of(group)
+        there = tracks_of(group)
         for track in tracks:
             if track == "lr" or track in there:  # every group has one, of whatever kind torch takes
                 continue
@@ -74,7 +67,7 @@ def keep_initial(optimizer: torch.optim.Optimizer, tracks: Iterable[str]) -> Non
     for group in optimizer.param_groups:
         for track in tracks:
             if track != "lr":
-                group.setdefault(INITIAL + track, _value(group, track))
+                group.setdefault(INITIAL + track, value_of(group, track))
 
 
 def kept_initial(optimizer: torch.optim.Optimizer) -> tuple[str, ...]:
@@ -87,7 +80,7 @@ def values(
 ) -> Held:
     """Return what the groups hold; `first`: only so many of them, from the first on."""
     found = optimizer.param_groups[:first]
-    return {track: tuple(_value(group, track) for group in found) for track in tracks}
+    return {track: tuple(value_of(group, track) for group in found) for track in tracks}
 
 
 def same_bits(one: Held, other: Held) -> bool:
@@ -111,8 +104,8 @@ def write(optimizer: torch.optim.Optimizer, row: Held) -> list[Any]:
     for track, column in row.items():
         if track != "lr":
             for group, value in zip(optimizer.param_groups, column, strict=False):
-                if _PACK(_value(group, track)) != _PACK(value):
-                    _set(group, track, value)
+                if _PACK(value_of(group, track)) != _PACK(value):
+                    put(group, track, value)
     held = []
     for group, value in zip(optimizer.param_groups, row["lr"], strict=False):
         lr = group["lr"]
@@ -125,39 +118,6 @@ def write(optimizer: torch.optim.Optimizer, row: Held) -> list[Any]:
                 group["lr"] = lr = value
             held.append(lr)
     return held
-
-
-def _value(group: dict[str, Any], track: str) -> float:
-    if track in _BETAS and "betas" in group:
-        return float(group["betas"][_BETAS[track]])
-    return float(group[track])
-
-
-def _set(group: dict[str, Any], track: str, value: float) -> None:
-    betas = group.get("betas") if track in _BETAS else None
-    held = group[track] if betas is None else betas[_BETAS[track]]
-    if isinstance(held, torch.Tensor):
-        held.fill_(value)
-    elif betas is None:
-        group[track] = value
-    else:
-        place = _BETAS[track]
-        group["betas"] = (*betas[:place], value, *betas[place + 1 :])
-
-
-def _numbers_of(group: dict[str, Any]) -> list[str]:
-    """Return the tracks that a group has."""
-    found = [key for key, value in group.items() if _is_number(value) and not key.startswith(INITIAL)]
-    betas = group.get("betas", ())
-    return found + [
-        track for track, place in _BETAS.items() if place < len(betas) and _is_number(betas[place])
-    ]
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, torch.Tensor):
-        return value.numel() == 1 and value.is_floating_point()
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _number(lr: Any) -> Literal["float64", "float32"]:

@@ -13,6 +13,7 @@ from lrkeeper.schedules.numbers import F32, Base, Real, Row
 from lrkeeper.schedules.schedule import Memory
 from lrkeeper.schedules.torch_schedule import with_base
 from lrkeeper.torch import groups
+from lrkeeper.torch.group import INITIAL
 
 _READ_NO_BASE = (
     torch_schedulers.CyclicLR,
@@ -56,7 +57,7 @@ def base_of(optimizer: torch.optim.Optimizer, tracks: Iterable[str] = ("lr",)) -
     row = row_of(optimizer, tracks)
     found = {
         track: tuple(
-            type(now)(float(group.get(groups.INITIAL + track, now)))
+            type(now)(float(group.get(INITIAL + track, now)))
             for group, now in zip(optimizer.param_groups, values, strict=True)
         )
         for track, values in row.items()

@@ -8,6 +8,7 @@ import pytest
 
 from lrkeeper import schedules as S
 from lrkeeper.schedules import codec, cursor
+from lrkeeper.schedules.composable.resolved import Resolved, resolved
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.numbers import F32, Base, Row
 from lrkeeper.schedules.schedule import Schedule
@@ -279,3 +280,21 @@ def test_a_run_without_the_hyperparameter_cannot_take_it() -> None:
 
 def test_the_tracks_that_move_have_the_lr_first() -> None:
     assert S.Tracks([S.Track(HALF, "momentum")]).moves == ("lr", "momentum")
+
+
+def test_the_resolved_table_says_what_rules_each_group() -> None:
+    schedule = S.Tracks(
+        [
+            S.Track(HALF),
+            S.Track(S.StepLR(3), group="encoder.*", base=0.7, scale=2.0),
+            S.Track(name="weight_decay", link="lr", group="0"),
+        ]
+    )
+    base = Base({"lr": (0.1, 0.2), "weight_decay": (0.3, 0.4)})
+    assert resolved(schedule, ["encoder.1", None], base) == [
+        Resolved(0, "encoder.1", "lr", 0.7, 2.0, S.StepLR(3)),
+        Resolved(0, "encoder.1", "weight_decay", 0.3, 1.0, "lr"),
+        Resolved(1, None, "lr", 0.2, 1.0, HALF),
+        Resolved(1, None, "weight_decay", 0.4, 1.0, None),
+    ]
+    assert [row.base for row in resolved(schedule, ["encoder.1", None])] == [0.7, None, None, None]

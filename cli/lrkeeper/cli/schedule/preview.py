@@ -10,13 +10,23 @@ import click
 from lrkeeper.cli import schedule_files
 from lrkeeper.cli.curve import draw
 from lrkeeper.cli.forms import definition, definition_text, form, rows
-from lrkeeper.cli.options import connect, json_option, server_option, utf8
+from lrkeeper.cli.groups import base_of, groups_of
+from lrkeeper.cli.options import (
+    connect,
+    groups_option,
+    json_option,
+    numbers,
+    server_option,
+    set_option,
+    utf8,
+)
 from lrkeeper.cli.screen import put_json, say, table
 from lrkeeper.cli.spans import shown, spans_of
+from lrkeeper.cli.tracks import put_resolved
 
 if TYPE_CHECKING:
     from lrkeeper.schedules import Schedule
-    from lrkeeper.views import Preview
+    from lrkeeper.views import Group, Preview
 
 _PIECE = 10_000
 _FARTHEST = 10_000_000
@@ -38,23 +48,46 @@ _FARTHEST = 10_000_000
     metavar="LR",
     help="The lr a param group starts from; once for each group.  [default: one group, 0.1]",
 )
+@groups_option
+@click.option(
+    "--base",
+    "bases",
+    multiple=True,
+    callback=numbers,
+    metavar="TRACK=NUMBER",
+    help="What another track than the lr starts from.  [default: 1]",
+)
+@set_option
 @server_option
 @json_option
 def preview(
-    schedule: str, steps: int, first_step: int, base_lrs: tuple[float, ...], server: str | None, as_json: bool
+    schedule: str,
+    steps: int,
+    first_step: int,
+    base_lrs: tuple[float, ...],
+    groups: tuple[str | None, ...],
+    bases: dict[str, float],
+    parameters: dict[str, float],
+    server: str | None,
+    as_json: bool,
 ) -> None:
     """Show which values a schedule would give.
 
     An argument with a slash or the ending .yaml, .yml or .json is a file ("-": standard input), which is
-    evaluated here, without a server; any other one is the name of a stored schedule.
+    evaluated here, without a server; any other one is the name of a stored schedule, or of a preset, such as
+    presets/wsd.
     """
     if any(math.isnan(lr) for lr in base_lrs):
         raise click.BadParameter("an lr is nan; it must be a number", param_hint="--lr")
+    there = groups_of(base_lrs or (0.1,), groups, bases)
     if schedule_files.is_file(schedule):
-        found = _evaluated(schedule_files.read(schedule).schedule, base_lrs or (0.1,), first_step, steps)
+        written = _filled(schedule_files.read(schedule).schedule, parameters)
+        found = _evaluated(written, there, first_step, steps)
     else:
         with connect(server) as client:
-            found = client.preview_schedule(schedule, steps, first_step=first_step, base_lrs=base_lrs)
+            found = client.preview_schedule(
+                schedule, steps, first_step=first_step, groups=there, parameters=parameters
+            )
     if as_json:
         put_json(
             {
@@ -64,17 +97,26 @@ def preview(
             }
         )
     else:
-        _tell(found)
+        _tell(found, there)
 
 
-def _evaluated(schedule: Schedule, base_lrs: tuple[float, ...], first_step: int, steps: int) -> Preview:
+def _filled(schedule: Schedule, parameters: dict[str, float]) -> Schedule:
+    from lrkeeper.schedules.composable.parameters import filled
+
+    try:
+        return filled(schedule, parameters)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _evaluated(schedule: Schedule, groups: tuple[Group, ...], first_step: int, steps: int) -> Preview:
     """Evaluate a definition in this process. Raises ScheduleFails if it ends before the first step."""
     from lrkeeper.errors import ScheduleFails
     from lrkeeper.schedules.cursor import FAILURES, begin, extend
     from lrkeeper.schedules.table import Table
     from lrkeeper.views import Preview
 
-    base = {"lr": base_lrs}
+    base = base_of(groups, schedule.moves)
     try:
         cursor = begin(schedule, base, base)
     except tuple(FAILURES.values()) as error:
@@ -90,9 +132,10 @@ def _evaluated(schedule: Schedule, base_lrs: tuple[float, ...], first_step: int,
     return Preview(schedule, Table.from_rows(first_step, [cursor.row, *found]), failure)
 
 
-def _tell(found: Preview) -> None:
+def _tell(found: Preview, groups: tuple[Group, ...]) -> None:
     spans = list(spans_of(found.table))
     say(definition_text(found.schedule))
+    put_resolved(found.schedule, [group.name for group in groups], base_of(groups))
     draw(spans)
     tracks = found.table.tracks
     table(("steps", *tracks), ((s.steps, *(shown(s.values[track]) for track in tracks)) for s in spans))

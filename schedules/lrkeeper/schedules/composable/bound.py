@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lrkeeper.schedules.composable.links import BASE, in_order, read_links
+from lrkeeper.schedules.composable.links import in_order, read_links
 from lrkeeper.schedules.composable.matching import matches
 from lrkeeper.schedules.composable.members import Member
-from lrkeeper.schedules.composable.track import Track
+from lrkeeper.schedules.composable.track import BASE, Track
 from lrkeeper.schedules.expressions import EvaluationError, Expression
 from lrkeeper.schedules.numbers import Base, Real, Row, names_of
 from lrkeeper.schedules.schedule import Schedule

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from lrkeeper.schedules.composable.track import Track
+from lrkeeper.schedules.composable.track import BASE, Track
 from lrkeeper.schedules.expressions import Expression, ExpressionError, parse
-
-BASE = "base_"
-"""What stands before a track's name for its base value."""
 
 
 def read_links(tracks: Sequence[Track]) -> dict[int, Expression]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from difflib import get_close_matches
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -121,6 +122,7 @@ def _check_given(declared: Mapping[str, Parameter], values: Mapping[str, float])
         checks.number("parameters", name, value, "a finite number")
 
 
+@lru_cache(maxsize=256)
 def _expression(text: str, names: frozenset[str]) -> Expression:
     try:
         return parse(text, names)

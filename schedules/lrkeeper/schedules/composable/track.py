@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lrkeeper.schedules import checks
 from lrkeeper.schedules.schedule import Schedule
+
+BASE = "base_"
+"""What stands before a track's name for its base value, in links."""
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
@@ -78,6 +82,24 @@ class Parameter:
         check_word(f"{where}.name", self.name)
         if self.value is not None:
             checks.number("Tracks", f"{where}.value", self.value, "a finite number")
+
+
+def check_tracks(tracks: Sequence[Any]) -> None:
+    """Check a definition's tracks, each alone and beside the others. Raises TypeError or ValueError."""
+    names = {track.name for track in tracks if isinstance(track, Track)}
+    for place, track in enumerate(tracks):
+        where = f"tracks[{place}]"
+        if not isinstance(track, Track):
+            raise TypeError(f"Tracks: {where} is {track!r}; use a Track")
+        track.check(where)
+        if track.name.removeprefix(BASE) in names - {track.name}:
+            raise ValueError(f"Tracks: {where}.name is {track.name!r}, which means a base value; use another")
+        for other, earlier in enumerate(tracks[:place]):
+            if (earlier.name, earlier.groups) == (track.name, track.groups):
+                what = f"the groups {track.groups!r}" if track.groups else "all groups"
+                raise ValueError(
+                    f"Tracks: {where} and tracks[{other}] are both of {track.name} in {what}; there must be one"
+                )
 
 
 def check_word(where: str, value: Any) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 from lrkeeper.schedules.composable.bound import Bound, bind
 from lrkeeper.schedules.composable.closed_form import ClosedForm, with_total
-from lrkeeper.schedules.composable.links import BASE, in_order, read_links
+from lrkeeper.schedules.composable.links import in_order, read_links
 from lrkeeper.schedules.composable.members import Member, Values
 from lrkeeper.schedules.composable.parameters import check_parameters, defaults_fill, filled, has_parameters
 from lrkeeper.schedules.composable.parts import Span, span
-from lrkeeper.schedules.composable.track import Parameter, Track
+from lrkeeper.schedules.composable.track import Parameter, Track, check_tracks
 from lrkeeper.schedules.given import NO_INPUTS, Inputs
 from lrkeeper.schedules.numbers import Row
 from lrkeeper.schedules.schedule import Memory, Schedule, definition
@@ -52,22 +52,7 @@ class Tracks(Schedule):
             count = len(getattr(self, field))
             if not least <= count <= _MOST:
                 raise ValueError(f"Tracks: {field} has {count} entries; it must have from {least} to {_MOST}")
-        names = {track.name for track in self.tracks if isinstance(track, Track)}
-        for place, track in enumerate(self.tracks):
-            where = f"tracks[{place}]"
-            if not isinstance(track, Track):
-                raise TypeError(f"Tracks: {where} is {track!r}; use a Track")
-            track.check(where)
-            if track.name.removeprefix(BASE) in names - {track.name}:
-                raise ValueError(
-                    f"Tracks: {where}.name is {track.name!r}, which means a base value; use another"
-                )
-            for other, earlier in enumerate(self.tracks[:place]):
-                if (earlier.name, earlier.groups) == (track.name, track.groups):
-                    raise ValueError(
-                        f"Tracks: {where} and tracks[{other}] are both of {track.name} in {_groups(track)}; "
-                        "there must be one"
-                    )
+        check_tracks(self.tracks)
         in_order(self.tracks, read_links(self.tracks))
         if self.total is not None:
             object.__setattr__(self, "total", span("Tracks", "total", self.total, above=0))
@@ -157,7 +142,3 @@ class Tracks(Schedule):
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_kept"}
-
-
-def _groups(track: Track) -> str:
-    return f"the groups {track.groups!r}" if track.groups else "all groups"

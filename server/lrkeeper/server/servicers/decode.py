@@ -208,8 +208,8 @@ def base_row(request: schedule_service_pb2.PreviewScheduleRequest, schedule: Sch
     named = records.base_row(_groups(request.groups)) if request.groups else None
     row = named or {"lr": _base_lrs(request.base_lrs)}
     count = len(row["lr"])
-    values = {**row, **{track: (1.0,) * count for track in schedule.moves if track not in row}}
-    return Base(values, names_of(row))
+    values = {**dict.fromkeys(schedule.moves, (1.0,) * count), **row}
+    return Base({track: values[track] for track in sorted(values)}, names_of(row))
 
 
 def _base_lrs(base_lrs: Sequence[float]) -> tuple[float, ...]:

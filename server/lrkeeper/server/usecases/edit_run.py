@@ -120,7 +120,7 @@ async def edit_run(keeper: Keeper, change: Change, *, validate_only: bool = Fals
     base = head.branch.base
     cursor = await seek(schedule, base, current_row(head.branch.groups), effective - 1)
     if validate_only:
-        edit = _edit(head.run, filled, cursor, keeper.now())
+        edit = _edit(head.run, change, filled, cursor, keeper.now())
         return Edited(edit, *await _preview(head, schedule, cursor))
 
     def work(tx: Transaction) -> Edit:
@@ -135,7 +135,7 @@ async def edit_run(keeper: Keeper, change: Change, *, validate_only: bool = Fals
         if step - 1 > cursor.step + _CLOSE:
             raise StorageUnavailable("the run moves too fast to be edited just now; try again")
         reached = onwards(schedule, base, cursor, step - 1)
-        edit = _edit(run, filled, reached, keeper.now())
+        edit = _edit(run, change, filled, reached, keeper.now())
         tx.insert_edit(edit)
         followed = change.schedule.uid if change.schedule else None
         tx.update_run(run.uid, revision=edit.revision, schedule_uid=followed)
@@ -224,7 +224,8 @@ def _effective_step(run: Run, change: Change) -> int:
     return step
 
 
-def _edit(run: Run, change: Change, cursor: Cursor, now: int) -> Edit:
+def _edit(run: Run, change: Change, filled: Change, cursor: Cursor, now: int) -> Edit:
+    """Return the edit of a change; `filled` is the change with the run's numbers."""
     step = cursor.step + 1
     return Edit(
         run_uid=run.uid,
@@ -233,7 +234,7 @@ def _edit(run: Run, change: Change, cursor: Cursor, now: int) -> Edit:
         request_id=change.request_id,
         digest=change.digest,
         operation="replace",
-        definition=change.definition,
+        definition=filled.definition,
         schedule_uid=change.schedule.uid if change.schedule else None,
         schedule_revision=change.schedule.revision if change.schedule else None,
         effective_step=step,
@@ -242,7 +243,7 @@ def _edit(run: Run, change: Change, cursor: Cursor, now: int) -> Edit:
         author=change.author,
         reason=change.reason,
         created_at=now,
-        parameters=change.parameters,
+        parameters=filled.parameters,
     )
 
 
