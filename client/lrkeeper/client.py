@@ -173,6 +173,7 @@ class Client:
         author: str | None = None,
         request_id: str | None = None,
         validate_only: bool = False,
+        parameters: Mapping[str, float] | None = None,
     ) -> views.Edited:
         """Give a live run another schedule: a definition, or the name of a stored one to follow.
 
@@ -186,6 +187,7 @@ class Client:
             author: who, for the record; the user and host if None.
             request_id: a UUID; the same one again repeats the same edit, once.
             validate_only: say what would happen, and change nothing.
+            parameters: numbers of the definition's parameters; where absent, those the run has given so far.
         """
         request = run_service_pb2.EditRunRequest(
             run=run,
@@ -196,6 +198,7 @@ class Client:
             reason=reason,
             author=author or this_author(),
             validate_only=validate_only,
+            parameters=parameters,
         )
         if isinstance(schedule, str):
             request.replace.schedule_name = schedule
@@ -242,6 +245,12 @@ class Client:
             if not token:
                 return
 
+    def list_presets(self) -> tuple[views.StoredSchedule, ...]:
+        """Return the definitions that come with the server; their names begin with "presets/"."""
+        request = schedule_service_pb2.ListSchedulesRequest(page_size=1)
+        answer = self._call(lambda c: c.schedules.ListSchedules, request)
+        return tuple(map(messages.stored_schedule, answer.presets))
+
     def update_schedule(
         self,
         name: str,
@@ -277,17 +286,28 @@ class Client:
         *,
         first_step: int = 0,
         base_lrs: Sequence[float] = (),
+        groups: Sequence[views.Group] = (),
+        parameters: Mapping[str, float] | None = None,
         pace: Pace = NO_PACE,
     ) -> views.Preview:
         """Return the rows a definition, or a stored schedule, would give; nothing is stored.
 
-        `pace` says what a step has, where the schedule counts epochs, samples or tokens.
+        Args:
+            schedule: a definition, or a stored schedule's name.
+            steps: how many rows.
+            first_step: the step of the first one.
+            base_lrs: the base lr of each param group; one group with 0.1 if empty.
+            groups: the param groups, instead of base_lrs; a track that they do not have begins at 1.
+            parameters: numbers of the definition's parameters.
+            pace: what a step has, where the schedule counts epochs, samples or tokens.
         """
         request = schedule_service_pb2.PreviewScheduleRequest(
             steps=steps,
             first_step=first_step,
             base_lrs=base_lrs,
             pace=schedule_service_pb2.Pace(**vars(pace)),
+            parameters=parameters,
+            groups=map(messages.group_message, groups),
         )
         if isinstance(schedule, str):
             request.name = schedule

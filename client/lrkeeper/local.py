@@ -7,9 +7,10 @@ from uuid import uuid4
 from lrkeeper import views
 from lrkeeper.errors import BadCheckpoint, InvalidArgument, NotConfigured
 from lrkeeper.schedules import Schedule
+from lrkeeper.schedules.composable.parameters import filled
 from lrkeeper.schedules.cursor import Cursor, begin, extend
 from lrkeeper.schedules.given import NOTHING, Given, falling
-from lrkeeper.schedules.numbers import NUMBERS, Row, cast_row
+from lrkeeper.schedules.numbers import NUMBERS, Base, Row, cast_row
 from lrkeeper.schedules.table import Table
 
 
@@ -27,8 +28,8 @@ class LocalRuns:
                 f"schedule {start.schedule!r} is kept on a server, and LRKEEPER_MODE=off has none: "
                 "give the definition itself, such as S.StepLR(step_size=30)"
             )
-        base = _row(start.groups, "initial")
-        schedule = start.schedule
+        base = _base(start.groups)
+        schedule = filled(start.schedule, start.parameters)
         if start.adds_groups:
             cursor = _with_more_groups(start)
         elif start.origin is None:
@@ -116,11 +117,15 @@ def _with_more_groups(start: views.Start) -> Cursor:
     assert checkpoint is not None
     step, so_far = checkpoint.step, origin.values.row(checkpoint.step)
     before, added = start.groups[: origin.values.groups], start.groups[origin.values.groups :]
-    base = _row(before, "initial")
+    base = _base(before)
     cursor = Cursor.from_json(origin.cursor, base)
     cursor, _, _ = extend(origin.schedule, base, cursor, step - cursor.step, origin.given)
     row = {track: (*so_far[track], *values) for track, values in _row(added, "current").items()}
-    return cursor._replace(step=step, row=cast_row(row, _row(start.groups, "initial")))
+    return cursor._replace(step=step, row=cast_row(row, _base(start.groups)))
+
+
+def _base(groups: tuple[views.Group, ...]) -> Row:
+    return Base(_row(groups, "initial"), [group.name for group in groups])
 
 
 def _row(groups: tuple[views.Group, ...], which: str) -> Row:

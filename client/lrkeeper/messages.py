@@ -38,7 +38,7 @@ def acquire_request(start: views.Start) -> run_service_pb2.AcquireRunRequest:
         run=start.run,
         incarnation=start.incarnation,
         attempt=start.attempt,
-        groups=[_group_message(group) for group in start.groups],
+        groups=[group_message(group) for group in start.groups],
         world_size=start.world_size,
         rank=start.rank,
         unit=start.unit,
@@ -46,6 +46,7 @@ def acquire_request(start: views.Start) -> run_service_pb2.AcquireRunRequest:
         holder_labels=start.holder_labels,
         on_existing=_ON_EXISTING[start.on_existing],
         adds_groups=start.adds_groups,
+        parameters=start.parameters,
     )
     if isinstance(start.schedule, str):
         request.schedule_name = start.schedule
@@ -254,10 +255,12 @@ def stored_schedule(message: schedule_service_pb2.StoredSchedule) -> views.Store
         reason=message.reason,
         time=time(message.create_time),
         followers=message.followers,
+        preset=message.preset,
     )
 
 
-def _group_message(group: views.Group) -> run_pb2.ParamGroup:
+def group_message(group: views.Group) -> run_pb2.ParamGroup:
+    """Return a param group's message."""
     message = run_pb2.ParamGroup(number=_NUMBERS[group.number])
     if group.name is not None:
         message.name = group.name

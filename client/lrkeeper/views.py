@@ -69,6 +69,8 @@ class Start:
     origin: Origin | None = None
     adds_groups: bool = False
     """Whether the start holds the run and has added param groups at the checkpoint's step."""
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    """The numbers of the definition's parameters."""
 
 
 @dataclass(frozen=True)
@@ -227,6 +229,8 @@ class StoredSchedule:
     reason: str
     time: datetime
     followers: int
+    preset: bool = False
+    """Whether it came with the server; it has no etag then."""
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,23 @@ def fill(client: Client) -> None:
     learned = Given(metric=float("nan"), epoch=3, factors=(0.5, -0.0), seen={"lr": (2.0,)})
     client.next_lr(given, 1, applied_step=0, revision=given.revision, given=learned)
 
+    length = S.Tracks(
+        [S.Track(S.Ramp(S.Span(parameter="steps"), end=S.Level(absolute=0)))],
+        parameters=[S.Parameter("steps")],
+    )
+    client.create_schedule("of-a-length", length, reason="first", author=AUTHOR)
+    of_a_length = client.acquire_run(a_start("parameters", "of-a-length", parameters={"steps": 4}))
+    take(client, of_a_length, (1, 1))
+    client.edit_run(
+        "parameters",
+        "of-a-length",
+        expected_revision=1,
+        reason="shorter",
+        author=AUTHOR,
+        parameters={"steps": 3},
+    )
+    take(client, of_a_length, (2, 1))
+
     take(client, client.acquire_run(a_start("deleted", half)), (1, 1))
     client.delete_run("deleted", force=True)
 

@@ -102,7 +102,7 @@ def test_its_runs_are_all_there(client: Client, runs: dict[str, views.Run]) -> N
         given = client.explain("given", 1).given
         assert (math.isnan(given.metric or 0), given.epoch, given.seen) == (True, 3, {"lr": (2.0,)})
         assert [factor.hex() for factor in given.factors] == ["0x1.0000000000000p-1", "-0x0.0p+0"]
-    assert {n: (run.frontier, run.state) for n, run in runs.items() if n != "given"} == {
+    assert {n: (run.frontier, run.state) for n, run in runs.items() if n not in ("given", "parameters")} == {
         "edited": (8, "active"),
         "follower": (6, "active"),
         "again": (2, "active"),
@@ -116,6 +116,25 @@ def test_its_runs_are_all_there(client: Client, runs: dict[str, views.Run]) -> N
     assert [run.name for run in client.list_runs(labels={"team": "视觉"})] == ["edited"]
     with pytest.raises(RunNotFound):
         client.get_run("deleted")
+
+
+def test_a_run_keeps_the_numbers_that_it_gave_to_parameters(
+    client: Client, runs: dict[str, views.Run]
+) -> None:
+    if "parameters" not in runs:  # schemas before 0003
+        return
+    assert lrs(client, "parameters", range(3)) == [3.0, 2.25, 1.0]
+    stored = client.get_schedule("of-a-length")
+    assert isinstance(stored.schedule, S.Tracks)
+    added = S.Tracks(
+        [S.Track(track.schedule, scale=2.0) for track in stored.schedule.tracks],
+        parameters=stored.schedule.parameters,
+    )
+    _, (followed,) = client.update_schedule("of-a-length", added, etag=stored.etag)
+    assert (followed.run, followed.refusal) == ("parameters", "")
+    assert client.get_run("parameters").edits[-1].schedule == S.Tracks(
+        [S.Track(S.Ramp(S.Span(steps=3), end=S.Level(absolute=0)), scale=2.0)]
+    )
 
 
 def test_its_steps_have_their_values(client: Client) -> None:

@@ -61,8 +61,8 @@ class _Ours:
     def read(cls, scheduler: Any, step: int) -> _Ours:
         """Take a live scheduler over, through the texts of its definition and cursor."""
         schedule = codec.from_json(codec.to_json(definition_of(scheduler)))
-        base = base_of(scheduler.optimizer, schedule.tracks)
-        cursor = Cursor(step, memory_of(scheduler), row_of(scheduler.optimizer, schedule.tracks))
+        base = base_of(scheduler.optimizer, schedule.moves)
+        cursor = Cursor(step, memory_of(scheduler), row_of(scheduler.optimizer, schedule.moves))
         return cls(schedule, base, Cursor.from_json(cursor.to_json(), base))
 
     def step(self, given: Given) -> str:
@@ -162,7 +162,7 @@ def built(cls: str, random: Random, module: Any = TORCH) -> Program:
 
 def _difference(mode: str, theirs: Program, random: Random) -> str:
     kept = [_Ours.read(theirs.scheduler, 0)]
-    tracks = kept[0].schedule.tracks
+    tracks = kept[0].schedule.moves
     kept.append(_from_builder(theirs, tracks))
     resume_at = random.randint(1, STEPS // 2) if mode == "resume" else None
     for step in range(STEPS + 1):

@@ -164,6 +164,7 @@ EVERY: list[Schedule] = [
     S.Pick("greatest", [S.Power(10), S.Constant(0.05)]),
     S.Warp(S.Decay(0.5, 10), rate=2.0, shift=1, every=3),
     S.Repeat(S.Ramp(10, end=0), 10, growth=1.5, gain=0.5, count=2, afterwards=S.Constant(0.01)),
+    S.Tracks([S.Track(S.StepLR(3), scale=2.0), S.Track(S.Ramp(S.Span(steps=9)), group="1", base=0.5)]),
 ]
 
 
@@ -288,12 +289,12 @@ def test_what_torch_takes_is_taken_unchecked_and_fails_at_its_step() -> None:
     assert (failure.step, failure.type) == (1, "ZeroDivisionError")
 
 
-def test_the_tracks_of_a_composite_are_those_of_its_members() -> None:
+def test_a_composite_moves_what_its_members_move() -> None:
     cyclic = S.CyclicLR(0.1, 1, 5)
-    assert cyclic.tracks == ("lr", "momentum")
-    assert S.SequentialLR([S.StepLR(2), S.ChainedScheduler([cyclic])], [3]).tracks == ("lr", "momentum")
-    assert S.StepLR(2).then(cyclic, at=4).tracks == ("lr", "momentum")
-    assert S.OneCycleLR(1, 9, cycle_momentum=False).tracks == S.StepLR(2).tracks == ("lr",)
+    assert cyclic.moves == ("lr", "momentum")
+    assert S.SequentialLR([S.StepLR(2), S.ChainedScheduler([cyclic])], [3]).moves == ("lr", "momentum")
+    assert S.StepLR(2).then(cyclic, at=4).moves == ("lr", "momentum")
+    assert S.OneCycleLR(1, 9, cycle_momentum=False).moves == S.StepLR(2).moves == ("lr",)
 
 
 def test_members_read_what_the_last_constructor_wrote() -> None:

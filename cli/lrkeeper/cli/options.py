@@ -56,6 +56,45 @@ branch_option = click.option(
 )
 
 
+def numbers(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
+    """Read NAME=NUMBER, once for each name."""
+    found: dict[str, float] = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        try:
+            if not (name and equals):
+                raise ValueError
+            found[name] = float(text)
+        except ValueError:
+            raise click.BadParameter(
+                f"{value!r} is not NAME=NUMBER, such as total_steps=10000", ctx=ctx, param=param
+            ) from None
+    return found
+
+
+def group_names(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str | None, ...]:
+    """Read names of param groups with commas between; an empty one is a group without a name."""
+    utf8(ctx, param, value)
+    return () if value is None else tuple(name or None for name in value.split(","))
+
+
+set_option = click.option(
+    "--set",
+    "parameters",
+    multiple=True,
+    callback=numbers,
+    metavar="NAME=NUMBER",
+    help="A number of one of the definition's parameters; once for each.",
+)
+groups_option = click.option(
+    "--groups",
+    "groups",
+    callback=group_names,
+    metavar="NAME,NAME",
+    help="The param groups' names; empty for one without a name.",
+)
+
+
 @contextmanager
 def connect(server: str | None) -> Iterator[Client]:
     """Give a client of the server. Raises NotConfigured if none is named."""

@@ -24,7 +24,9 @@ class ScheduleFile:
 
 
 def is_file(text: str) -> bool:
-    """Return whether an argument means a file, not the name of a stored schedule."""
+    """Return whether an argument means a file, not the name of a stored schedule or of a preset."""
+    if text.startswith("presets/") and not text.endswith(_ENDINGS):
+        return False
     return text == "-" or "/" in text or "\\" in text or text.endswith(_ENDINGS)
 
 

@@ -1,7 +1,4 @@
-"""An optimizer's param groups: what they hold, and writing a row into them.
-
-The track "momentum" is a group's "momentum", or the first of its "betas".
-"""
+"""An optimizer's param groups: what they hold, and writing a row into them."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import torch
 
+from lrkeeper.torch.group import INITIAL, put, tracks_of, value_of
 from lrkeeper.views import Group
 
 Held: TypeAlias = Mapping[str, tuple[float, ...]]
@@ -20,15 +18,15 @@ _PACK = struct.Struct("<d").pack
 
 
 def read(optimizer: torch.optim.Optimizer, tracks: Iterable[str] = ("lr",)) -> tuple[Group, ...]:
-    """Return the groups as a run knows them. A group without torch's `initial_lr` has its lr as its base."""
+    """Return the groups as a run knows them. A group without an `initial_lr` has its lr as its base; others alike."""
     found = []
     for group in optimizer.param_groups:
-        current = {track: _value(group, track) for track in tracks}
+        current = {track: value_of(group, track) for track in tracks}
         found.append(
             Group(
                 name=group["name"] if isinstance(group.get("name"), str) else None,
                 number=_number(group["lr"]),
-                initial={**current, "lr": float(group.get("initial_lr", group["lr"]))},
+                initial={track: float(group.get(INITIAL + track, now)) for track, now in current.items()},
                 current=current,
             )
         )
@@ -36,9 +34,45 @@ def read(optimizer: torch.optim.Optimizer, tracks: Iterable[str] = ("lr",)) -> t
 
 
 def tracks(optimizer: torch.optim.Optimizer) -> tuple[str, ...]:
-    """Return the tracks that all groups have: the lr, and the momentum where there is any."""
-    found = all("betas" in group or "momentum" in group for group in optimizer.param_groups)
-    return ("lr", "momentum") if found else ("lr",)
+    """Return the tracks that all groups have, the lr first."""
+    found = [set(tracks_of(group)) for group in optimizer.param_groups]
+    return ("lr", *sorted(set.intersection(*found) - {"lr"}))
+
+
+def check(optimizer: torch.optim.Optimizer, tracks: Iterable[str], first: int = 0) -> None:
+    """Raise ValueError or TypeError unless the groups, from one on, have all these tracks, as numbers."""
+    for place, group in list(enumerate(optimizer.param_groups))[first:]:
+        there = tracks_of(group)
+        for track in tracks:
+            if track == "lr" or track in there:  # every group has one, of whatever kind torch takes
+                continue
+            if track in group:
+                raise TypeError(
+                    f"param group {place} has {track}={group[track]!r}; the schedule moves it, so it must be a number"
+                )
+            advice = (
+                " (of a torch class with cycle_momentum this must be False)" if track == "momentum" else ""
+            )
+            raise ValueError(
+                f"the schedule moves {track}{advice}, and param group {place} of the {type(optimizer).__name__} "
+                f"has only {', '.join(sorted(there))}"
+            )
+
+
+def keep_initial(optimizer: torch.optim.Optimizer, tracks: Iterable[str]) -> None:
+    """Note the groups' present values as their base, as torch does with `initial_lr`; not where one is noted.
+
+    They come with the optimizer's state dict, so a job that loads that first still begins from the same base.
+    """
+    for group in optimizer.param_groups:
+        for track in tracks:
+            if track != "lr":
+                group.setdefault(INITIAL + track, value_of(group, track))
+
+
+def kept_initial(optimizer: torch.optim.Optimizer) -> tuple[str, ...]:
+    """Return the tracks whose base the first group has noted."""
+    return tuple(key.removeprefix(INITIAL) for key in optimizer.param_groups[0] if key.startswith(INITIAL))
 
 
 def values(
@@ -46,7 +80,7 @@ def values(
 ) -> Held:
     """Return what the groups hold; `first`: only so many of them, from the first on."""
     found = optimizer.param_groups[:first]
-    return {track: tuple(_value(group, track) for group in found) for track in tracks}
+    return {track: tuple(value_of(group, track) for group in found) for track in tracks}
 
 
 def same_bits(one: Held, other: Held) -> bool:
@@ -67,12 +101,11 @@ def write(optimizer: torch.optim.Optimizer, row: Held) -> list[Any]:
     A tensor stays that tensor, written in place. Where the bits are the same nothing is touched, so an
     object that torch put there stays. Groups beyond the row's are left alone: they have been added since.
     """
-    for group, momentum in zip(optimizer.param_groups, row.get("momentum", ()), strict=False):
-        if _PACK(_value(group, "momentum")) != _PACK(momentum):
-            if "betas" in group:
-                group["betas"] = (momentum, *group["betas"][1:])
-            else:
-                group["momentum"] = momentum
+    for track, column in row.items():
+        if track != "lr":
+            for group, value in zip(optimizer.param_groups, column, strict=False):
+                if _PACK(value_of(group, track)) != _PACK(value):
+                    put(group, track, value)
     held = []
     for group, value in zip(optimizer.param_groups, row["lr"], strict=False):
         lr = group["lr"]
@@ -85,12 +118,6 @@ def write(optimizer: torch.optim.Optimizer, row: Held) -> list[Any]:
                 group["lr"] = lr = value
             held.append(lr)
     return held
-
-
-def _value(group: dict[str, Any], track: str) -> float:
-    if track == "momentum" and "betas" in group:
-        return float(group["betas"][0])
-    return float(group[track])
 
 
 def _number(lr: Any) -> Literal["float64", "float32"]:

@@ -100,6 +100,7 @@ class Hold:
         """Note what the groups hold when the scheduler has been built."""
         self.calls = calls
         self._tracks = self._tracks_of(scheduler)
+        groups.check(scheduler.optimizer, self._tracks)
         self._groups = self._read(scheduler)
         self.begins_with(scheduler)
 
@@ -149,6 +150,9 @@ class Hold:
         """Go on with the groups that were added: they are scheduled from the next step on."""
         ticket = self.position.ticket
         assert ticket is not None
+        groups.check(scheduler.optimizer, self._tracks, first=self._kept)
+        noted = set(groups.kept_initial(scheduler.optimizer)).intersection(self._tracks)
+        groups.keep_initial(scheduler.optimizer, noted)
         added = groups.read(scheduler.optimizer, self._tracks)[self._kept :]
         if self._written is not None:
             held = groups.values(scheduler.optimizer, self._tracks)
@@ -192,8 +196,19 @@ class Hold:
         return held
 
     def read(self, scheduler: Any, state: Mapping[str, Any]) -> Ticket | None:
-        """Return the place that a state is of; see Position.read."""
-        return self.position.read(state, len(scheduler.optimizer.param_groups))
+        """Return the place that a state is of; see Position.read.
+
+        Raises GroupsDiffer too where the param groups do not have what the run moves.
+        """
+        ticket = self.position.read(state, len(scheduler.optimizer.param_groups))
+        if ticket is not None:
+            try:
+                groups.check(scheduler.optimizer, ticket.values.tracks)
+            except (TypeError, ValueError) as error:
+                raise errors.GroupsDiffer(
+                    f"the state dict is of run {ticket.place.run!r}: {error}"
+                ) from error
+        return ticket
 
     def go(self, scheduler: Any, ticket: Ticket | None) -> list[Any]:
         """Stand at the place that `read` returned, write its row, and again at the next optimizer step."""
@@ -223,7 +238,7 @@ class Hold:
             definition = self._definition(scheduler)
         except TypeError:
             return ("lr",)
-        return self.position.definition(definition).tracks
+        return self.position.definition(definition).moves
 
     def _read(self, scheduler: Any) -> tuple[views.Group, ...]:
         """Return the groups as the run shall know them: their base values, and those before torch's first step.

@@ -9,10 +9,11 @@ import torch
 from torch.optim import lr_scheduler as torch_schedulers
 from torch.optim.swa_utils import SWALR
 
-from lrkeeper.schedules.numbers import F32, Real, Row
+from lrkeeper.schedules.numbers import F32, Base, Real, Row
 from lrkeeper.schedules.schedule import Memory
 from lrkeeper.schedules.torch_schedule import with_base
 from lrkeeper.torch import groups
+from lrkeeper.torch.group import INITIAL
 
 _READ_NO_BASE = (
     torch_schedulers.CyclicLR,
@@ -54,8 +55,15 @@ def row_of(optimizer: torch.optim.Optimizer, tracks: Iterable[str] = ("lr",)) ->
 def base_of(optimizer: torch.optim.Optimizer, tracks: Iterable[str] = ("lr",)) -> Row:
     """Return the base row: each group's `initial_lr`, in the kind of number that its lr is."""
     row = row_of(optimizer, tracks)
-    pairs = zip(optimizer.param_groups, row["lr"], strict=True)
-    return {**row, "lr": tuple(type(lr)(float(group.get("initial_lr", lr))) for group, lr in pairs)}
+    found = {
+        track: tuple(
+            type(now)(float(group.get(INITIAL + track, now)))
+            for group, now in zip(optimizer.param_groups, values, strict=True)
+        )
+        for track, values in row.items()
+    }
+    names = (group.get("name") for group in optimizer.param_groups)
+    return Base(found, [name if isinstance(name, str) else None for name in names])
 
 
 def number_of(value: Any) -> Real:

@@ -28,6 +28,7 @@ class Options:
     on_missing: OnMissing = "error"
     max_stall: float = 300.0
     on_local_change: OnLocalChange = "overwrite"
+    parameters: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, value, choices in (

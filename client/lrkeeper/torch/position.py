@@ -17,6 +17,7 @@ from lrkeeper import errors, views
 from lrkeeper.client import Client
 from lrkeeper.local import LocalRuns
 from lrkeeper.schedules import Schedule
+from lrkeeper.schedules.composable.parameters import filled
 from lrkeeper.schedules.cursor import FAILURES
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.torch import launch
@@ -71,16 +72,19 @@ class Position:
         return ticket is not None and ticket.step + 1 < max(ticket.place.frontier, self._frontier)
 
     def definition(self, schedule: Schedule | str) -> Schedule:
-        """Return a definition, of a stored schedule by its name. Raises NotConfigured, ScheduleNotFound."""
+        """Return a definition with its parameters' numbers, of a stored schedule by its name.
+
+        Raises NotConfigured, ScheduleNotFound; TypeError or ValueError where a number is missing or wrong.
+        """
         if isinstance(schedule, Schedule):
-            return schedule
+            return filled(schedule, self.options.parameters)
         runs = self._connected()
         if not isinstance(runs, Client):
             raise errors.NotConfigured(
                 f"schedule {schedule!r} is kept on a server, and LRKEEPER_MODE=off has none: give the "
                 "definition itself, such as S.StepLR(step_size=30)"
             )
-        return runs.get_schedule(schedule).schedule
+        return filled(runs.get_schedule(schedule).schedule, self.options.parameters)
 
     def check_held(self) -> None:
         """Raise SchedulerInUse if a later scheduler has the run."""
@@ -237,6 +241,7 @@ class Position:
             on_existing=self.options.on_existing,
             checkpoint=None if ticket is None else ticket.checkpoint,
             origin=origin,
+            parameters=self.options.parameters,
         )
 
     def _look(self, ticket: Ticket) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from lrkeeper import schedules as S
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import begin
 from lrkeeper.schedules.given import AXES, NOTHING, Given, progress_problem
@@ -73,10 +74,13 @@ class RemoteLR(Kept, _Follower):
         max_stall: seconds a step waits for a server that cannot be reached.
         on_local_change: what to do where other code has written the groups between two steps: "overwrite"
             with the run's values, and warn, or "adopt", so that the run goes on from them.
+        parameters: numbers of the definition's parameters, such as {"total_steps": 10_000}.
 
     Raises:
-        TypeError: optimizer is no torch Optimizer, or schedule neither definition nor name.
-        ValueError: the schedule moves the momentum, and the optimizer has none.
+        TypeError: optimizer is no torch Optimizer, schedule neither definition nor name, or a param group has no
+            number where the schedule moves one.
+        ValueError: the schedule moves what the param groups do not have, such as a momentum, or parameters are
+            not those of the definition.
         NotConfigured: no server is named, or several ranks have nothing to agree through.
         ServerUnavailable, DeadlineExceeded: the server does not answer.
         ScheduleNotFound: the server has no schedule of that name.
@@ -98,6 +102,7 @@ class RemoteLR(Kept, _Follower):
         on_missing: OnMissing = "error",
         max_stall: float = 300.0,
         on_local_change: OnLocalChange = "overwrite",
+        parameters: Mapping[str, float] | None = None,
     ) -> None:
         if not isinstance(schedule, Schedule | str):
             raise TypeError(
@@ -116,11 +121,15 @@ class RemoteLR(Kept, _Follower):
             on_missing,
             max_stall,
             on_local_change,
+            parameters or {},
         )
         self._hold = Hold(options, _Given(schedule))
         super().__init__(optimizer)
+        definition = self._hold.position.definition(schedule)
+        if isinstance(definition, S.Tracks):
+            groups.keep_initial(optimizer, definition.moves)
         self._hold.built(self)
-        self._last_lr = groups.write(optimizer, self._first_row(self._hold.position.definition(schedule)))
+        self._last_lr = groups.write(optimizer, self._first_row(definition))
         self._hold.begins_with(self)
 
     def _told(self, args: Any, kwargs: Any) -> Given:
@@ -140,12 +149,7 @@ class RemoteLR(Kept, _Follower):
 
     def _first_row(self, schedule: Schedule) -> groups.Held:
         """Return step 0's row, evaluated here; the run's own comes when it is opened."""
-        tracks = schedule.tracks
-        if "momentum" in tracks and not {"momentum", "betas"} & set(self.optimizer.defaults):
-            raise ValueError(
-                f"{type(schedule).__name__}: cycle_momentum is True, and {type(self.optimizer).__name__} has "
-                "neither momentum nor betas; it must be False"
-            )
+        tracks = schedule.moves
         now = row_of(self.optimizer, tracks)
         row = begin(schedule, base_of(self.optimizer, tracks), now).row
         return {track: tuple(float(value) for value in values) for track, values in row.items()}

@@ -94,6 +94,26 @@ class AcquireRunRequest(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class ParametersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     RUN_FIELD_NUMBER: _builtins.int
     INCARNATION_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
@@ -109,6 +129,7 @@ class AcquireRunRequest(_message.Message):
     ON_EXISTING_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
     ADDS_GROUPS_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     """Letters, digits, '.', '_' and '-', beginning with a letter or digit; at most 128."""
     incarnation: _builtins.str
@@ -148,6 +169,10 @@ class AcquireRunRequest(_message.Message):
         job stands (a step above 0 if it comes from elsewhere). An existing run is taken at that step.
         """
 
+    @_builtins.property
+    def parameters(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """The numbers of the definition's parameters, by their names."""
+
     def __init__(
         self,
         *,
@@ -166,10 +191,11 @@ class AcquireRunRequest(_message.Message):
         on_existing: Global___OnExisting.ValueType = ...,
         origin: Global___Origin | None = ...,
         adds_groups: _builtins.bool = ...,
+        parameters: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_world_size", b"_world_size", "attempt", b"attempt", "checkpoint", b"checkpoint", "definition", b"definition", "origin", b"origin", "schedule", b"schedule", "schedule_name", b"schedule_name", "world_size", b"world_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_world_size", b"_world_size", "adds_groups", b"adds_groups", "attempt", b"attempt", "checkpoint", b"checkpoint", "definition", b"definition", "groups", b"groups", "holder_labels", b"holder_labels", "incarnation", b"incarnation", "labels", b"labels", "on_existing", b"on_existing", "origin", b"origin", "rank", b"rank", "run", b"run", "schedule", b"schedule", "schedule_name", b"schedule_name", "unit", b"unit", "world_size", b"world_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_world_size", b"_world_size", "adds_groups", b"adds_groups", "attempt", b"attempt", "checkpoint", b"checkpoint", "definition", b"definition", "groups", b"groups", "holder_labels", b"holder_labels", "incarnation", b"incarnation", "labels", b"labels", "on_existing", b"on_existing", "origin", b"origin", "parameters", b"parameters", "rank", b"rank", "run", b"run", "schedule", b"schedule", "schedule_name", b"schedule_name", "unit", b"unit", "world_size", b"world_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__attempt: _TypeAlias = _typing.Literal["attempt"]  # noqa: Y015
     _WhichOneofArgType__attempt: _TypeAlias = _typing.Literal["_attempt", b"_attempt"]  # noqa: Y015
@@ -448,6 +474,26 @@ Global___NextLrResponse: _TypeAlias = NextLrResponse  # noqa: Y015
 class EditRunRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class ParametersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     RUN_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
@@ -457,6 +503,7 @@ class EditRunRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     AUTHOR_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     request_id: _builtins.str
     """A UUID that makes a repeat recognisable. Required."""
@@ -473,6 +520,10 @@ class EditRunRequest(_message.Message):
     """Answer as if, and store nothing."""
     @_builtins.property
     def replace(self) -> _run_pb2.Replace: ...
+    @_builtins.property
+    def parameters(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """The numbers of the new definition's parameters, by their names; where absent, those the run began with."""
+
     def __init__(
         self,
         *,
@@ -485,10 +536,11 @@ class EditRunRequest(_message.Message):
         reason: _builtins.str = ...,
         author: _builtins.str = ...,
         validate_only: _builtins.bool = ...,
+        parameters: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_at_step", b"_at_step", "_expected_revision", b"_expected_revision", "_not_after_step", b"_not_after_step", "at_step", b"at_step", "expected_revision", b"expected_revision", "not_after_step", b"not_after_step", "operation", b"operation", "replace", b"replace"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_at_step", b"_at_step", "_expected_revision", b"_expected_revision", "_not_after_step", b"_not_after_step", "at_step", b"at_step", "author", b"author", "expected_revision", b"expected_revision", "not_after_step", b"not_after_step", "operation", b"operation", "reason", b"reason", "replace", b"replace", "request_id", b"request_id", "run", b"run", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_at_step", b"_at_step", "_expected_revision", b"_expected_revision", "_not_after_step", b"_not_after_step", "at_step", b"at_step", "author", b"author", "expected_revision", b"expected_revision", "not_after_step", b"not_after_step", "operation", b"operation", "parameters", b"parameters", "reason", b"reason", "replace", b"replace", "request_id", b"request_id", "run", b"run", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__at_step: _TypeAlias = _typing.Literal["at_step"]  # noqa: Y015
     _WhichOneofArgType__at_step: _TypeAlias = _typing.Literal["_at_step", b"_at_step"]  # noqa: Y015

@@ -991,7 +991,7 @@ class Span(_message.Message):
     fraction: _builtins.float
     """Of the total."""
     parameter: _builtins.str
-    """So many steps as a parameter of the definition says."""
+    """So many steps as a parameter of the definition says, or an expression of several: "total_steps - warmup_steps"."""
     def __init__(
         self,
         *,
@@ -1028,7 +1028,7 @@ class Level(_message.Message):
     before: _builtins.float
     """Times the value that the stage before has reached."""
     parameter: _builtins.str
-    """A number as a parameter of the definition says."""
+    """A number as a parameter of the definition says, or an expression of several."""
     def __init__(
         self,
         *,
@@ -1909,6 +1909,7 @@ class Track(_message.Message):
     BASE_FIELD_NUMBER: _builtins.int
     SCALE_FIELD_NUMBER: _builtins.int
     GROUP_FIELD_NUMBER: _builtins.int
+    BASE_PARAMETER_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"lr" if absent; "momentum" (or the first of the betas), "weight_decay", any number in a param group."""
     link: _builtins.str
@@ -1919,6 +1920,10 @@ class Track(_message.Message):
     """Times the result; 1 if absent."""
     group: _builtins.str
     """The param groups: a name, an index, or a pattern such as "encoder.*"; all if absent. The most specific wins."""
+    base_parameter: _builtins.str
+    """Instead of `base`: the parameter that is the base value, or an expression of several. The param group's own
+    where a run does not give them.
+    """
     @_builtins.property
     def schedule(self) -> Global___Schedule:
         """Required, or `link`."""
@@ -1932,13 +1937,16 @@ class Track(_message.Message):
         base: _builtins.float | None = ...,
         scale: _builtins.float | None = ...,
         group: _builtins.str | None = ...,
+        base_parameter: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_base", b"_base", "_group", b"_group", "_link", b"_link", "_name", b"_name", "_scale", b"_scale", "base", b"base", "group", b"group", "link", b"link", "name", b"name", "scale", b"scale", "schedule", b"schedule"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_base", b"_base", "_base_parameter", b"_base_parameter", "_group", b"_group", "_link", b"_link", "_name", b"_name", "_scale", b"_scale", "base", b"base", "base_parameter", b"base_parameter", "group", b"group", "link", b"link", "name", b"name", "scale", b"scale", "schedule", b"schedule"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_base", b"_base", "_group", b"_group", "_link", b"_link", "_name", b"_name", "_scale", b"_scale", "base", b"base", "group", b"group", "link", b"link", "name", b"name", "scale", b"scale", "schedule", b"schedule"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_base", b"_base", "_base_parameter", b"_base_parameter", "_group", b"_group", "_link", b"_link", "_name", b"_name", "_scale", b"_scale", "base", b"base", "base_parameter", b"base_parameter", "group", b"group", "link", b"link", "name", b"name", "scale", b"scale", "schedule", b"schedule"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__base: _TypeAlias = _typing.Literal["base"]  # noqa: Y015
     _WhichOneofArgType__base: _TypeAlias = _typing.Literal["_base", b"_base"]  # noqa: Y015
+    _WhichOneofReturnType__base_parameter: _TypeAlias = _typing.Literal["base_parameter"]  # noqa: Y015
+    _WhichOneofArgType__base_parameter: _TypeAlias = _typing.Literal["_base_parameter", b"_base_parameter"]  # noqa: Y015
     _WhichOneofReturnType__group: _TypeAlias = _typing.Literal["group"]  # noqa: Y015
     _WhichOneofArgType__group: _TypeAlias = _typing.Literal["_group", b"_group"]  # noqa: Y015
     _WhichOneofReturnType__link: _TypeAlias = _typing.Literal["link"]  # noqa: Y015
@@ -1949,6 +1957,8 @@ class Track(_message.Message):
     _WhichOneofArgType__scale: _TypeAlias = _typing.Literal["_scale", b"_scale"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__base) -> _WhichOneofReturnType__base | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__base_parameter) -> _WhichOneofReturnType__base_parameter | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__group) -> _WhichOneofReturnType__group | None: ...
     @_typing.overload

@@ -23,47 +23,52 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from lrkeeper.v1 import run_pb2 as lrkeeper_dot_v1_dot_run__pb2
 from lrkeeper.v1 import schedule_pb2 as lrkeeper_dot_v1_dot_schedule__pb2
 from lrkeeper.v1 import values_pb2 as lrkeeper_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"lrkeeper/v1/schedule_service.proto\x12\x0blrkeeper.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1alrkeeper/v1/schedule.proto\x1a\x18lrkeeper/v1/values.proto\"\xcb\x01\n\x0eStoredSchedule\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\'\n\x08schedule\x18\x03 \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tfollowers\x18\x08 \x01(\x03\"n\n\x15\x43reateScheduleRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x08schedule\x18\x02 \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x0e\n\x06\x61uthor\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"G\n\x16\x43reateScheduleResponse\x12-\n\x08schedule\x18\x01 \x01(\x0b\x32\x1b.lrkeeper.v1.StoredSchedule\"F\n\x12GetScheduleRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\x08revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_revision\"D\n\x13GetScheduleResponse\x12-\n\x08schedule\x18\x01 \x01(\x0b\x32\x1b.lrkeeper.v1.StoredSchedule\"=\n\x14ListSchedulesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"`\n\x15ListSchedulesResponse\x12.\n\tschedules\x18\x01 \x03(\x0b\x32\x1b.lrkeeper.v1.StoredSchedule\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x90\x01\n\x15UpdateScheduleRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x08schedule\x18\x02 \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\"q\n\x16UpdateScheduleResponse\x12-\n\x08schedule\x18\x01 \x01(\x0b\x32\x1b.lrkeeper.v1.StoredSchedule\x12(\n\tfollowers\x18\x02 \x03(\x0b\x32\x15.lrkeeper.v1.Follower\"@\n\x08\x46ollower\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x16\n\x0e\x65\x66\x66\x65\x63tive_step\x18\x02 \x01(\x03\x12\x0f\n\x07refusal\x18\x03 \x01(\t\"3\n\x15\x44\x65leteScheduleRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"\x18\n\x16\x44\x65leteScheduleResponse\"\xb7\x01\n\x16PreviewScheduleRequest\x12)\n\x08schedule\x18\x01 \x01(\x0b\x32\x15.lrkeeper.v1.ScheduleH\x00\x12\x0e\n\x04name\x18\x02 \x01(\tH\x00\x12\r\n\x05steps\x18\x03 \x01(\x03\x12\x12\n\nfirst_step\x18\x04 \x01(\x03\x12\x10\n\x08\x62\x61se_lrs\x18\x05 \x03(\x01\x12\x1f\n\x04pace\x18\x06 \x01(\x0b\x32\x11.lrkeeper.v1.PaceB\x0c\n\ndefinition\"\x9e\x01\n\x04Pace\x12\x1c\n\x0fsteps_per_epoch\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x1d\n\x10samples_per_step\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x1c\n\x0ftokens_per_step\x18\x03 \x01(\x01H\x02\x88\x01\x01\x42\x12\n\x10_steps_per_epochB\x13\n\x11_samples_per_stepB\x12\n\x10_tokens_per_step\"\xa3\x01\n\x17PreviewScheduleResponse\x12#\n\x06values\x18\x01 \x01(\x0b\x32\x13.lrkeeper.v1.Values\x12\'\n\x08schedule\x18\x02 \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x30\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x1c.lrkeeper.v1.EvaluationErrorH\x00\x88\x01\x01\x42\x08\n\x06_error2\xaa\x04\n\x0fScheduleService\x12Y\n\x0e\x43reateSchedule\x12\".lrkeeper.v1.CreateScheduleRequest\x1a#.lrkeeper.v1.CreateScheduleResponse\x12P\n\x0bGetSchedule\x12\x1f.lrkeeper.v1.GetScheduleRequest\x1a .lrkeeper.v1.GetScheduleResponse\x12V\n\rListSchedules\x12!.lrkeeper.v1.ListSchedulesRequest\x1a\".lrkeeper.v1.ListSchedulesResponse\x12Y\n\x0eUpdateSchedule\x12\".lrkeeper.v1.UpdateScheduleRequest\x1a#.lrkeeper.v1.UpdateScheduleResponse\x12Y\n\x0e\x44\x65leteSchedule\x12\".lrkeeper.v1.DeleteScheduleRequest\x1a#.lrkeeper.v1.DeleteScheduleResponse\x12\\\n\x0fPreviewSchedule\x12#.lrkeeper.v1.PreviewScheduleRequest\x1a$.lrkeeper.v1.PreviewScheduleResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"lrkeeper/v1/schedule_service.proto\x12\x0blrkeeper.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15lrkeeper/v1/run.proto\x1a\x1alrkeeper/v1/schedule.proto\x1a\x18lrkeeper/v1/values.proto\"\xdb\x01\n\x0eStoredSchedule\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\'\n\x08schedule\x18\x03 \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tfollowers\x18\x08 \x01(\x03\x12\x0e\n\x06preset\x18\t \x01(\x08\"n\n\x15\x43reateScheduleRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x08schedule\x18\x02 \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x0e\n\x06\x61uthor\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"G\n\x16\x43reateScheduleResponse\x12-\n\x08schedule\x18\x01 \x01(\x0b\x32\x1b.lrkeeper.v1.StoredSchedule\"F\n\x12GetScheduleRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\x08revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_revision\"D\n\x13GetScheduleResponse\x12-\n\x08schedule\x18\x01 \x01(\x0b\x32\x1b.lrkeeper.v1.StoredSchedule\"=\n\x14ListSchedulesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"\x8e\x01\n\x15ListSchedulesResponse\x12.\n\tschedules\x18\x01 \x03(\x0b\x32\x1b.lrkeeper.v1.StoredSchedule\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12,\n\x07presets\x18\x03 \x03(\x0b\x32\x1b.lrkeeper.v1.StoredSchedule\"\x90\x01\n\x15UpdateScheduleRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x08schedule\x18\x02 \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\"q\n\x16UpdateScheduleResponse\x12-\n\x08schedule\x18\x01 \x01(\x0b\x32\x1b.lrkeeper.v1.StoredSchedule\x12(\n\tfollowers\x18\x02 \x03(\x0b\x32\x15.lrkeeper.v1.Follower\"@\n\x08\x46ollower\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x16\n\x0e\x65\x66\x66\x65\x63tive_step\x18\x02 \x01(\x03\x12\x0f\n\x07refusal\x18\x03 \x01(\t\"3\n\x15\x44\x65leteScheduleRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"\x18\n\x16\x44\x65leteScheduleResponse\"\xdc\x02\n\x16PreviewScheduleRequest\x12)\n\x08schedule\x18\x01 \x01(\x0b\x32\x15.lrkeeper.v1.ScheduleH\x00\x12\x0e\n\x04name\x18\x02 \x01(\tH\x00\x12\r\n\x05steps\x18\x03 \x01(\x03\x12\x12\n\nfirst_step\x18\x04 \x01(\x03\x12\x10\n\x08\x62\x61se_lrs\x18\x05 \x03(\x01\x12\x1f\n\x04pace\x18\x06 \x01(\x0b\x32\x11.lrkeeper.v1.Pace\x12G\n\nparameters\x18\x07 \x03(\x0b\x32\x33.lrkeeper.v1.PreviewScheduleRequest.ParametersEntry\x12\'\n\x06groups\x18\x08 \x03(\x0b\x32\x17.lrkeeper.v1.ParamGroup\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x0c\n\ndefinition\"\x9e\x01\n\x04Pace\x12\x1c\n\x0fsteps_per_epoch\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x1d\n\x10samples_per_step\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x1c\n\x0ftokens_per_step\x18\x03 \x01(\x01H\x02\x88\x01\x01\x42\x12\n\x10_steps_per_epochB\x13\n\x11_samples_per_stepB\x12\n\x10_tokens_per_step\"\xa3\x01\n\x17PreviewScheduleResponse\x12#\n\x06values\x18\x01 \x01(\x0b\x32\x13.lrkeeper.v1.Values\x12\'\n\x08schedule\x18\x02 \x01(\x0b\x32\x15.lrkeeper.v1.Schedule\x12\x30\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x1c.lrkeeper.v1.EvaluationErrorH\x00\x88\x01\x01\x42\x08\n\x06_error2\xaa\x04\n\x0fScheduleService\x12Y\n\x0e\x43reateSchedule\x12\".lrkeeper.v1.CreateScheduleRequest\x1a#.lrkeeper.v1.CreateScheduleResponse\x12P\n\x0bGetSchedule\x12\x1f.lrkeeper.v1.GetScheduleRequest\x1a .lrkeeper.v1.GetScheduleResponse\x12V\n\rListSchedules\x12!.lrkeeper.v1.ListSchedulesRequest\x1a\".lrkeeper.v1.ListSchedulesResponse\x12Y\n\x0eUpdateSchedule\x12\".lrkeeper.v1.UpdateScheduleRequest\x1a#.lrkeeper.v1.UpdateScheduleResponse\x12Y\n\x0e\x44\x65leteSchedule\x12\".lrkeeper.v1.DeleteScheduleRequest\x1a#.lrkeeper.v1.DeleteScheduleResponse\x12\\\n\x0fPreviewSchedule\x12#.lrkeeper.v1.PreviewScheduleRequest\x1a$.lrkeeper.v1.PreviewScheduleResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lrkeeper.v1.schedule_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STOREDSCHEDULE']._serialized_start=139
-  _globals['_STOREDSCHEDULE']._serialized_end=342
-  _globals['_CREATESCHEDULEREQUEST']._serialized_start=344
-  _globals['_CREATESCHEDULEREQUEST']._serialized_end=454
-  _globals['_CREATESCHEDULERESPONSE']._serialized_start=456
-  _globals['_CREATESCHEDULERESPONSE']._serialized_end=527
-  _globals['_GETSCHEDULEREQUEST']._serialized_start=529
-  _globals['_GETSCHEDULEREQUEST']._serialized_end=599
-  _globals['_GETSCHEDULERESPONSE']._serialized_start=601
-  _globals['_GETSCHEDULERESPONSE']._serialized_end=669
-  _globals['_LISTSCHEDULESREQUEST']._serialized_start=671
-  _globals['_LISTSCHEDULESREQUEST']._serialized_end=732
-  _globals['_LISTSCHEDULESRESPONSE']._serialized_start=734
-  _globals['_LISTSCHEDULESRESPONSE']._serialized_end=830
-  _globals['_UPDATESCHEDULEREQUEST']._serialized_start=833
-  _globals['_UPDATESCHEDULEREQUEST']._serialized_end=977
-  _globals['_UPDATESCHEDULERESPONSE']._serialized_start=979
-  _globals['_UPDATESCHEDULERESPONSE']._serialized_end=1092
-  _globals['_FOLLOWER']._serialized_start=1094
-  _globals['_FOLLOWER']._serialized_end=1158
-  _globals['_DELETESCHEDULEREQUEST']._serialized_start=1160
-  _globals['_DELETESCHEDULEREQUEST']._serialized_end=1211
-  _globals['_DELETESCHEDULERESPONSE']._serialized_start=1213
-  _globals['_DELETESCHEDULERESPONSE']._serialized_end=1237
-  _globals['_PREVIEWSCHEDULEREQUEST']._serialized_start=1240
-  _globals['_PREVIEWSCHEDULEREQUEST']._serialized_end=1423
-  _globals['_PACE']._serialized_start=1426
-  _globals['_PACE']._serialized_end=1584
-  _globals['_PREVIEWSCHEDULERESPONSE']._serialized_start=1587
-  _globals['_PREVIEWSCHEDULERESPONSE']._serialized_end=1750
-  _globals['_SCHEDULESERVICE']._serialized_start=1753
-  _globals['_SCHEDULESERVICE']._serialized_end=2307
+  _globals['_PREVIEWSCHEDULEREQUEST_PARAMETERSENTRY']._loaded_options = None
+  _globals['_PREVIEWSCHEDULEREQUEST_PARAMETERSENTRY']._serialized_options = b'8\001'
+  _globals['_STOREDSCHEDULE']._serialized_start=162
+  _globals['_STOREDSCHEDULE']._serialized_end=381
+  _globals['_CREATESCHEDULEREQUEST']._serialized_start=383
+  _globals['_CREATESCHEDULEREQUEST']._serialized_end=493
+  _globals['_CREATESCHEDULERESPONSE']._serialized_start=495
+  _globals['_CREATESCHEDULERESPONSE']._serialized_end=566
+  _globals['_GETSCHEDULEREQUEST']._serialized_start=568
+  _globals['_GETSCHEDULEREQUEST']._serialized_end=638
+  _globals['_GETSCHEDULERESPONSE']._serialized_start=640
+  _globals['_GETSCHEDULERESPONSE']._serialized_end=708
+  _globals['_LISTSCHEDULESREQUEST']._serialized_start=710
+  _globals['_LISTSCHEDULESREQUEST']._serialized_end=771
+  _globals['_LISTSCHEDULESRESPONSE']._serialized_start=774
+  _globals['_LISTSCHEDULESRESPONSE']._serialized_end=916
+  _globals['_UPDATESCHEDULEREQUEST']._serialized_start=919
+  _globals['_UPDATESCHEDULEREQUEST']._serialized_end=1063
+  _globals['_UPDATESCHEDULERESPONSE']._serialized_start=1065
+  _globals['_UPDATESCHEDULERESPONSE']._serialized_end=1178
+  _globals['_FOLLOWER']._serialized_start=1180
+  _globals['_FOLLOWER']._serialized_end=1244
+  _globals['_DELETESCHEDULEREQUEST']._serialized_start=1246
+  _globals['_DELETESCHEDULEREQUEST']._serialized_end=1297
+  _globals['_DELETESCHEDULERESPONSE']._serialized_start=1299
+  _globals['_DELETESCHEDULERESPONSE']._serialized_end=1323
+  _globals['_PREVIEWSCHEDULEREQUEST']._serialized_start=1326
+  _globals['_PREVIEWSCHEDULEREQUEST']._serialized_end=1674
+  _globals['_PREVIEWSCHEDULEREQUEST_PARAMETERSENTRY']._serialized_start=1611
+  _globals['_PREVIEWSCHEDULEREQUEST_PARAMETERSENTRY']._serialized_end=1660
+  _globals['_PACE']._serialized_start=1677
+  _globals['_PACE']._serialized_end=1835
+  _globals['_PREVIEWSCHEDULERESPONSE']._serialized_start=1838
+  _globals['_PREVIEWSCHEDULERESPONSE']._serialized_end=2001
+  _globals['_SCHEDULESERVICE']._serialized_start=2004
+  _globals['_SCHEDULESERVICE']._serialized_end=2558
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from lrkeeper.v1 import run_pb2 as _run_pb2
 from lrkeeper.v1 import schedule_pb2 as _schedule_pb2
 from lrkeeper.v1 import values_pb2 as _values_pb2
 import builtins as _builtins
@@ -35,6 +36,7 @@ class StoredSchedule(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     FOLLOWERS_FIELD_NUMBER: _builtins.int
+    PRESET_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     revision: _builtins.int
     etag: _builtins.str
@@ -43,6 +45,8 @@ class StoredSchedule(_message.Message):
     reason: _builtins.str
     followers: _builtins.int
     """How many unfinished runs follow the schedule."""
+    preset: _builtins.bool
+    """Whether the definition came with the server: it has no etag, and no run follows it."""
     @_builtins.property
     def schedule(self) -> _schedule_pb2.Schedule: ...
     @_builtins.property
@@ -58,10 +62,11 @@ class StoredSchedule(_message.Message):
         reason: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         followers: _builtins.int = ...,
+        preset: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "schedule", b"schedule"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "create_time", b"create_time", "etag", b"etag", "followers", b"followers", "name", b"name", "reason", b"reason", "revision", b"revision", "schedule", b"schedule"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "create_time", b"create_time", "etag", b"etag", "followers", b"followers", "name", b"name", "preset", b"preset", "reason", b"reason", "revision", b"revision", "schedule", b"schedule"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -192,19 +197,25 @@ class ListSchedulesResponse(_message.Message):
 
     SCHEDULES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    PRESETS_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Empty on the last page."""
     @_builtins.property
     def schedules(self) -> _containers.RepeatedCompositeFieldContainer[Global___StoredSchedule]: ...
+    @_builtins.property
+    def presets(self) -> _containers.RepeatedCompositeFieldContainer[Global___StoredSchedule]:
+        """What came with the server, on the first page."""
+
     def __init__(
         self,
         *,
         schedules: _abc.Iterable[Global___StoredSchedule] | None = ...,
         next_page_token: _builtins.str = ...,
+        presets: _abc.Iterable[Global___StoredSchedule] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "schedules", b"schedules"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "presets", b"presets", "schedules", b"schedules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -345,12 +356,34 @@ Global___DeleteScheduleResponse: _TypeAlias = DeleteScheduleResponse  # noqa: Y0
 class PreviewScheduleRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class ParametersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     SCHEDULE_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     FIRST_STEP_FIELD_NUMBER: _builtins.int
     BASE_LRS_FIELD_NUMBER: _builtins.int
     PACE_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """A stored schedule's head."""
     steps: _builtins.int
@@ -369,6 +402,14 @@ class PreviewScheduleRequest(_message.Message):
         goes by what its job reports.
         """
 
+    @_builtins.property
+    def parameters(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """The numbers of the definition's parameters, by their names."""
+
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedCompositeFieldContainer[_run_pb2.ParamGroup]:
+        """The param groups, instead of base_lrs. A track that none of them has begins at 1."""
+
     def __init__(
         self,
         *,
@@ -378,10 +419,12 @@ class PreviewScheduleRequest(_message.Message):
         first_step: _builtins.int = ...,
         base_lrs: _abc.Iterable[_builtins.float] | None = ...,
         pace: Global___Pace | None = ...,
+        parameters: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        groups: _abc.Iterable[_run_pb2.ParamGroup] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["definition", b"definition", "name", b"name", "pace", b"pace", "schedule", b"schedule"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_lrs", b"base_lrs", "definition", b"definition", "first_step", b"first_step", "name", b"name", "pace", b"pace", "schedule", b"schedule", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_lrs", b"base_lrs", "definition", b"definition", "first_step", b"first_step", "groups", b"groups", "name", b"name", "pace", b"pace", "parameters", b"parameters", "schedule", b"schedule", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_definition: _TypeAlias = _typing.Literal["schedule", "name"]  # noqa: Y015
     _WhichOneofArgType_definition: _TypeAlias = _typing.Literal["definition", b"definition"]  # noqa: Y015

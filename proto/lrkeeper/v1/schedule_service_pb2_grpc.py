@@ -28,6 +28,9 @@ if _version_not_supported:
 class ScheduleServiceStub(object):
     """Named schedule definitions that many runs may follow.
 
+    Names that begin with "presets/" are of definitions that come with the server: they are read and used as
+    stored ones, and cannot be created, updated or deleted.
+
     Every method may also return INVALID_ARGUMENT (a field is missing or wrong; ErrorInfo names it),
     UNAVAILABLE and RESOURCE_EXHAUSTED (the database), and INTERNAL. Every error carries a
     google.rpc.ErrorInfo of domain "lrkeeper" whose reason is one of the client's exception classes.
@@ -73,6 +76,9 @@ class ScheduleServiceStub(object):
 
 class ScheduleServiceServicer(object):
     """Named schedule definitions that many runs may follow.
+
+    Names that begin with "presets/" are of definitions that come with the server: they are read and used as
+    stored ones, and cannot be created, updated or deleted.
 
     Every method may also return INVALID_ARGUMENT (a field is missing or wrong; ErrorInfo names it),
     UNAVAILABLE and RESOURCE_EXHAUSTED (the database), and INTERNAL. Every error carries a
@@ -174,6 +180,9 @@ def add_ScheduleServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ScheduleService(object):
     """Named schedule definitions that many runs may follow.
+
+    Names that begin with "presets/" are of definitions that come with the server: they are read and used as
+    stored ones, and cannot be created, updated or deleted.
 
     Every method may also return INVALID_ARGUMENT (a field is missing or wrong; ErrorInfo names it),
     UNAVAILABLE and RESOURCE_EXHAUSTED (the database), and INTERNAL. Every error carries a

@@ -29,6 +29,9 @@ GRPC_VERSION: str
 class ScheduleServiceStub:
     """Named schedule definitions that many runs may follow.
 
+    Names that begin with "presets/" are of definitions that come with the server: they are read and used as
+    stored ones, and cannot be created, updated or deleted.
+
     Every method may also return INVALID_ARGUMENT (a field is missing or wrong; ErrorInfo names it),
     UNAVAILABLE and RESOURCE_EXHAUSTED (the database), and INTERNAL. Every error carries a
     google.rpc.ErrorInfo of domain "lrkeeper" whose reason is one of the client's exception classes.
@@ -70,6 +73,9 @@ class ScheduleServiceStub:
 class ScheduleServiceAsyncStub(ScheduleServiceStub):
     """Named schedule definitions that many runs may follow.
 
+    Names that begin with "presets/" are of definitions that come with the server: they are read and used as
+    stored ones, and cannot be created, updated or deleted.
+
     Every method may also return INVALID_ARGUMENT (a field is missing or wrong; ErrorInfo names it),
     UNAVAILABLE and RESOURCE_EXHAUSTED (the database), and INTERNAL. Every error carries a
     google.rpc.ErrorInfo of domain "lrkeeper" whose reason is one of the client's exception classes.
@@ -106,6 +112,9 @@ class ScheduleServiceAsyncStub(ScheduleServiceStub):
 
 class ScheduleServiceServicer(metaclass=_abc_1.ABCMeta):
     """Named schedule definitions that many runs may follow.
+
+    Names that begin with "presets/" are of definitions that come with the server: they are read and used as
+    stored ones, and cannot be created, updated or deleted.
 
     Every method may also return INVALID_ARGUMENT (a field is missing or wrong; ErrorInfo names it),
     UNAVAILABLE and RESOURCE_EXHAUSTED (the database), and INTERNAL. Every error carries a

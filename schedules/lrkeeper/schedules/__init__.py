@@ -23,6 +23,8 @@ from lrkeeper.schedules.composable.product import Product
 from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.composable.repeat import Repeat
 from lrkeeper.schedules.composable.steps import Steps
+from lrkeeper.schedules.composable.track import Parameter, Track
+from lrkeeper.schedules.composable.tracks import Tracks
 from lrkeeper.schedules.composable.warp import Warp
 from lrkeeper.schedules.constant_lr import ConstantLR, LinearLR
 from lrkeeper.schedules.cosine_annealing import CosineAnnealingLR, CosineAnnealingWarmRestarts
@@ -72,6 +74,7 @@ __all__ = [
     "MultiStepLR",
     "MultiplicativeLR",
     "OneCycleLR",
+    "Parameter",
     "Pick",
     "Plateau",
     "Point",
@@ -89,6 +92,8 @@ __all__ = [
     "Stage",
     "StepLR",
     "Steps",
+    "Track",
+    "Tracks",
     "Warp",
     "from_composer",
     "from_deepspeed",

@@ -24,6 +24,8 @@ from lrkeeper.schedules.composable.product import Product
 from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.composable.repeat import Repeat
 from lrkeeper.schedules.composable.steps import Steps
+from lrkeeper.schedules.composable.track import Parameter, Track
+from lrkeeper.schedules.composable.tracks import Tracks
 from lrkeeper.schedules.composable.warp import Warp
 from lrkeeper.schedules.constant_lr import ConstantLR, LinearLR
 from lrkeeper.schedules.cosine_annealing import CosineAnnealingLR, CosineAnnealingWarmRestarts
@@ -41,7 +43,14 @@ from lrkeeper.schedules.step_lr import StepLR
 from lrkeeper.schedules.swalr import SWALR
 from lrkeeper.v1 import schedule_pb2
 
-_PARTS: dict[str, type[Any]] = {"Stage": Stage, "Span": Span, "Level": Level, "Point": Point}
+_PARTS: dict[str, type[Any]] = {
+    "Stage": Stage,
+    "Span": Span,
+    "Level": Level,
+    "Point": Point,
+    "Track": Track,
+    "Parameter": Parameter,
+}
 """What definitions are made of besides schedules, by the message's name."""
 
 _CLASSES: tuple[type[Schedule], ...] = (
@@ -76,6 +85,7 @@ _CLASSES: tuple[type[Schedule], ...] = (
     Repeat,
     Plateau,
     Greedy,
+    Tracks,
 )
 KINDS: dict[str, type[Schedule]] = {cls.kind: cls for cls in _CLASSES}
 """Every kind of schedule, by its name in the proto's oneof."""
@@ -208,6 +218,8 @@ class _Decoder:
             raise DefinitionError(path, f"is nested more than {MAX_DEPTH} deep")
         if self._nodes > MAX_NODES:
             raise DefinitionError(path, f"is one of more than {MAX_NODES} schedules in one definition")
+        if self._depth > 1 and KINDS[kind].outermost:
+            raise DefinitionError(path, f"is {kind}, within another schedule; it must be the outermost one")
         path = f"{path}.{kind}"
         schedule = KINDS[kind].unchecked(**self._values(KINDS[kind], getattr(message, kind), path))
         self._depth -= 1

@@ -33,7 +33,7 @@ class Composite(TorchSchedule):
                 raise ValueError(f"{where} reduce_lr_on_plateau; it must be one whose steps need no metric")
 
     @property
-    def tracks(self) -> tuple[str, ...]:
+    def moves(self) -> tuple[str, ...]:
         return all_tracks(self.schedulers)
 
     def writes(self) -> GroupKeys:

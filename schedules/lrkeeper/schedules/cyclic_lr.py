@@ -73,7 +73,7 @@ class CyclicLR(EpochSchedule):
             checks.inside("CyclicLR", "step_ratio", self.step_ratio, above=0, at_most=1)
 
     @property
-    def tracks(self) -> tuple[str, ...]:
+    def moves(self) -> tuple[str, ...]:
         return ("lr", "momentum") if self.cycle_momentum else ("lr",)
 
     def writes(self) -> GroupKeys:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias, cast
 
 _FLOAT32 = struct.Struct("<f")
@@ -62,6 +62,33 @@ Steps: TypeAlias = float
 
 Row: TypeAlias = Mapping[str, tuple[Real, ...]]
 """The values at one step: track → one number for each param group."""
+
+
+class Base(dict[str, tuple[Real, ...]]):
+    """The base row, with what a schedule of several hyperparameters asks of it besides the values.
+
+    Args:
+        values: track → one number for each param group.
+        names: the param groups' names; None where a group has none.
+        totals: how long it all goes on, by what is counted ("steps"), where that is known.
+    """
+
+    def __init__(
+        self,
+        values: Row,
+        names: Sequence[str | None] = (),
+        totals: Mapping[str, float] | None = None,
+    ) -> None:
+        super().__init__(values)
+        self.names = tuple(names)
+        self.totals = totals or {}
+
+
+def names_of(base: Row) -> tuple[str | None, ...]:
+    """Return the names of a base row's param groups; None for each where it has no names."""
+    names = base.names if isinstance(base, Base) else ()
+    return names or (None,) * len(base["lr"])
+
 
 NUMBERS: Mapping[str, Callable[[float], Real]] = {"float64": float, "float32": F32}
 """The kinds of number by name."""

@@ -94,7 +94,7 @@ class OneCycleLR(EpochSchedule):
             )
 
     @property
-    def tracks(self) -> tuple[str, ...]:
+    def moves(self) -> tuple[str, ...]:
         return ("lr", "momentum") if self.cycle_momentum else ("lr",)
 
     def writes(self) -> GroupKeys:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar, dataclass_transform
 
@@ -30,8 +30,11 @@ class Schedule(ABC):
     kind: ClassVar[str]
     """The definition's name in schedule files and in the proto message."""
 
+    outermost: ClassVar[bool] = False
+    """Whether it stands alone, and never within another schedule."""
+
     @property
-    def tracks(self) -> tuple[str, ...]:
+    def moves(self) -> tuple[str, ...]:
         """The hyperparameters it moves: "lr", and "momentum" if that too."""
         return ("lr",)
 
@@ -119,7 +122,28 @@ class Schedule(ABC):
 
 def all_tracks(schedules: Iterable[Schedule]) -> tuple[str, ...]:
     """Return the tracks that schedules move together, the lr first."""
-    return tuple(dict.fromkeys(["lr", *(track for schedule in schedules for track in schedule.tracks)]))
+    return tuple(dict.fromkeys(["lr", *(track for schedule in schedules for track in schedule.moves)]))
+
+
+def check_members(schedule: Schedule) -> None:
+    """Raise TypeError if a schedule holds one that stands alone."""
+    for member in _held(tuple(getattr(schedule, field.name) for field in fields(schedule))):  # type: ignore[arg-type]
+        if member.outermost:
+            raise TypeError(
+                f"{type(schedule).__name__}: {member.kind} stands within it; it must be the outermost schedule"
+            )
+
+
+def _held(value: Any) -> Iterator[Schedule]:
+    """Yield the schedules that a value holds, not those that they hold."""
+    if isinstance(value, Schedule):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _held(item)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _held(getattr(value, field.name))
 
 
 T = TypeVar("T", bound=type[Schedule])
@@ -145,6 +169,7 @@ def definition(kind: str, instead: dict[str, str] | None = None) -> Callable[[T]
                     raise TypeError(f"{cls.__name__} has no {name}: use {advice.format(kwargs[name])}")
             build(self, *args, **kwargs)
             self.check()
+            check_members(self)
 
         setattr(cls, "__init__", __init__)  # noqa: B010 - mypy refuses a plain assignment
         return cls

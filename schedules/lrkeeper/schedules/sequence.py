@@ -86,7 +86,7 @@ class Sequence(ClosedForm):
                 )
             before = stage.at
 
-    def check_whole(self) -> None:
+    def check_within(self, totals: abc.Mapping[str, float]) -> None:
         axis = self.axis
         for place, stage in enumerate(self.stages):
             if stage.at and axis != "steps":
@@ -98,7 +98,7 @@ class Sequence(ClosedForm):
         for place, (one, other) in enumerate(pairwise(starts), start=1):
             if other <= one:
                 raise ValueError(f"Sequence: stages[{place}] starts at {other:g}, not after {one:g}")
-        super().check_whole()
+        super().check_within(totals)
         if self.closed:
             return
         if axis != "steps":
@@ -115,7 +115,7 @@ class Sequence(ClosedForm):
             stage.schedule.check_whole()
 
     @property
-    def tracks(self) -> tuple[str, ...]:
+    def moves(self) -> tuple[str, ...]:
         return all_tracks(stage.schedule for stage in self.stages)
 
     @property

@@ -10,7 +10,16 @@ import click
 from lrkeeper.cli import schedule_files
 from lrkeeper.cli.edits import pending
 from lrkeeper.cli.forms import failure_text, form, rows
-from lrkeeper.cli.options import a_revision, a_step, connect, json_option, run_argument, server_option, utf8
+from lrkeeper.cli.options import (
+    a_revision,
+    a_step,
+    connect,
+    json_option,
+    run_argument,
+    server_option,
+    set_option,
+    utf8,
+)
 from lrkeeper.cli.screen import put_json, say, table
 from lrkeeper.cli.spans import Span, collapse, shown
 
@@ -41,6 +50,7 @@ if TYPE_CHECKING:
     help="Refuse if the run is not at this revision.  [default: the one just read]",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
+@set_option
 @server_option
 @json_option
 def set_schedule(
@@ -51,6 +61,7 @@ def set_schedule(
     not_after_step: int | None,
     expected_revision: int | None,
     dry_run: bool,
+    parameters: dict[str, float],
     server: str | None,
     as_json: bool,
 ) -> None:
@@ -59,7 +70,7 @@ def set_schedule(
     It acts from a step that the run has not reached. From there on the values are those it would have
     given from the start: same base lr, same step numbers. An argument with a slash or the ending .yaml,
     .yml or .json is a file ("-": standard input); any other one is the name of a stored schedule, which
-    the run then follows.
+    the run then follows, or of a preset, such as presets/wsd.
     """
     chosen: Schedule | str = schedule
     if schedule_files.is_file(schedule):
@@ -74,6 +85,7 @@ def set_schedule(
             at_step=at_step,
             not_after_step=not_after_step,
             validate_only=dry_run,
+            parameters=parameters,
         )
     superseded = [e for e in pending(run) if e.effective_step >= edited.effective_step]
     if as_json:

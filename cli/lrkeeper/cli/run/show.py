@@ -10,11 +10,13 @@ import click
 from lrkeeper.cli.curve import draw
 from lrkeeper.cli.edits import put_edits, ruling
 from lrkeeper.cli.forms import definition_text
+from lrkeeper.cli.groups import base_of
 from lrkeeper.cli.options import connect, json_option, run_argument, server_option
 from lrkeeper.cli.run.rows import latest, sampled
 from lrkeeper.cli.run.words import holder_text, labels_text, run_form
 from lrkeeper.cli.screen import ago, facts, put_json, say, time
 from lrkeeper.cli.spans import shown
+from lrkeeper.cli.tracks import put_resolved
 
 if TYPE_CHECKING:
     from lrkeeper.views import Group, Run
@@ -34,6 +36,9 @@ def show(name: str, server: str | None, as_json: bool) -> None:
         now = client.get_server().time
         spans = list(sampled(client, run)) if run.frontier > run.origin_step + 1 else []
     facts(_facts(run, now), {"active": "green"})
+    if run.schedule.kind == "tracks":
+        say("")
+        put_resolved(run.schedule, [group.name for group in run.groups], base_of(run.groups))
     if run.edits:
         say("")
         put_edits(run)

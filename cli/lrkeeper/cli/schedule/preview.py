@@ -11,14 +11,24 @@ import click
 from lrkeeper.cli import schedule_files
 from lrkeeper.cli.curve import draw
 from lrkeeper.cli.forms import definition, definition_text, failure_text, form, rows
-from lrkeeper.cli.options import connect, json_option, server_option, utf8
+from lrkeeper.cli.groups import base_of, groups_of
+from lrkeeper.cli.options import (
+    connect,
+    groups_option,
+    json_option,
+    numbers,
+    server_option,
+    set_option,
+    utf8,
+)
 from lrkeeper.cli.screen import put_json, say, table
 from lrkeeper.cli.spans import shown, spans_of
+from lrkeeper.cli.tracks import put_resolved
 
 if TYPE_CHECKING:
     from lrkeeper.schedules import Schedule
     from lrkeeper.schedules.pace import Pace
-    from lrkeeper.views import Preview
+    from lrkeeper.views import Group, Preview
 
 _PIECE = 10_000
 _FARTHEST = 10_000_000
@@ -56,6 +66,16 @@ def _rate(name: str, says: str) -> Callable[[Command], Command]:
     metavar="LR",
     help="The lr a param group starts from; once for each group.  [default: one group, 0.1]",
 )
+@groups_option
+@click.option(
+    "--base",
+    "bases",
+    multiple=True,
+    callback=numbers,
+    metavar="TRACK=NUMBER",
+    help="What another track than the lr starts from.  [default: 1]",
+)
+@set_option
 @_rate("--steps-per-epoch", "How many steps an epoch has")
 @_rate("--samples-per-step", "How many samples a step has")
 @_rate("--tokens-per-step", "How many tokens a step has")
@@ -66,6 +86,9 @@ def preview(
     steps: int,
     first_step: int,
     base_lrs: tuple[float, ...],
+    groups: tuple[str | None, ...],
+    bases: dict[str, float],
+    parameters: dict[str, float],
     server: str | None,
     as_json: bool,
     **rates: float | None,
@@ -73,7 +96,8 @@ def preview(
     """Show which values a schedule would give.
 
     An argument with a slash or the ending .yaml, .yml or .json is a file ("-": standard input), which is
-    evaluated here, without a server; any other one is the name of a stored schedule.
+    evaluated here, without a server; any other one is the name of a stored schedule, or of a preset, such as
+    presets/wsd.
     """
     if any(math.isnan(lr) for lr in base_lrs):
         raise click.BadParameter("an lr is nan; it must be a number", param_hint="--lr")
@@ -83,15 +107,16 @@ def preview(
         pace = Pace(**rates)
     except ValueError as error:
         raise click.UsageError(f"--{str(error).replace('_', '-')}") from None
+    there = groups_of(base_lrs or (0.1,), groups, bases)
     if schedule_files.is_file(schedule):
-        definition_read = schedule_files.read(schedule).schedule
-        _check(definition_read, pace)
-        found = _evaluated(definition_read, base_lrs or (0.1,), first_step, steps, pace)
+        written = _filled(schedule_files.read(schedule).schedule, parameters)
+        _check(written, pace)
+        found = _evaluated(written, there, first_step, steps, pace)
     else:
         with connect(server) as client:
             _check(client.get_schedule(schedule).schedule, pace)
             found = client.preview_schedule(
-                schedule, steps, first_step=first_step, base_lrs=base_lrs, pace=pace
+                schedule, steps, first_step=first_step, groups=there, parameters=parameters, pace=pace
             )
     if as_json:
         put_json(
@@ -102,7 +127,16 @@ def preview(
             }
         )
     else:
-        _tell(found)
+        _tell(found, there)
+
+
+def _filled(schedule: Schedule, parameters: dict[str, float]) -> Schedule:
+    from lrkeeper.schedules.composable.parameters import filled
+
+    try:
+        return filled(schedule, parameters)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _check(schedule: Schedule, pace: Pace) -> None:
@@ -116,7 +150,7 @@ def _check(schedule: Schedule, pace: Pace) -> None:
 
 
 def _evaluated(
-    schedule: Schedule, base_lrs: tuple[float, ...], first_step: int, steps: int, pace: Pace
+    schedule: Schedule, groups: tuple[Group, ...], first_step: int, steps: int, pace: Pace
 ) -> Preview:
     """Evaluate a definition in this process. Raises ScheduleFails if it ends before the first step."""
     from lrkeeper.errors import ScheduleFails, StepOutOfRange
@@ -125,7 +159,7 @@ def _evaluated(
     from lrkeeper.schedules.table import Table
     from lrkeeper.views import Preview
 
-    base = {"lr": base_lrs}
+    base = base_of(groups, schedule.moves)
     before = max(0, first_step - 1)
     if before > _FARTHEST and not schedule.closed:
         raise StepOutOfRange(f"first_step is {first_step}; it must be from 0 to {_FARTHEST}")
@@ -149,9 +183,10 @@ def _evaluated(
     return Preview(schedule, Table.from_rows(first_step, found), failure)
 
 
-def _tell(found: Preview) -> None:
+def _tell(found: Preview, groups: tuple[Group, ...]) -> None:
     spans = list(spans_of(found.table))
     say(definition_text(found.schedule))
+    put_resolved(found.schedule, [group.name for group in groups], base_of(groups))
     draw(spans)
     tracks = found.table.tracks
     table(("steps", *tracks), ((s.steps, *(shown(s.values[track]) for track in tracks)) for s in spans))

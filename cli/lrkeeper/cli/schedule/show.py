@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from lrkeeper.cli.forms import definition, form
-from lrkeeper.cli.options import a_revision, connect, json_option, server_option, utf8
+from lrkeeper.cli.options import a_revision, connect, groups_option, json_option, server_option, utf8
 from lrkeeper.cli.screen import facts, put_json, time
+from lrkeeper.cli.tracks import put_parameters, put_resolved
 
 
 @click.command()
@@ -14,10 +15,16 @@ from lrkeeper.cli.screen import facts, put_json, time
 @click.option(
     "--revision", type=int, callback=a_revision, metavar="N", help="An earlier revision than the head."
 )
+@groups_option
 @server_option
 @json_option
-def show(name: str, revision: int | None, server: str | None, as_json: bool) -> None:
-    """Show a stored schedule. What it prints below the facts is a schedule file."""
+def show(
+    name: str, revision: int | None, groups: tuple[str | None, ...], server: str | None, as_json: bool
+) -> None:
+    """Show a stored schedule. What it prints last is a schedule file.
+
+    With --groups it shows which of the definition's tracks rules each of these param groups.
+    """
     import yaml
 
     with connect(server) as client:
@@ -29,11 +36,13 @@ def show(name: str, revision: int | None, server: str | None, as_json: bool) -> 
         [
             ("name", stored.name),
             ("revision", str(stored.revision)),
-            ("etag", stored.etag),
-            ("made", f"{time(stored.time)} by {stored.author}"),
+            ("etag", stored.etag or "none: it comes with the server"),
+            ("made", "with the server" if stored.preset else f"{time(stored.time)} by {stored.author}"),
             ("reason", stored.reason or "-"),
             ("followers", f"{stored.followers} unfinished runs"),
         ]
     )
+    put_parameters(stored.schedule)
+    put_resolved(stored.schedule, groups)
     text = yaml.safe_dump(definition(stored.schedule), sort_keys=False, default_flow_style=None)
     click.echo(f"\n{text}", nl=False)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from lrkeeper.schedules.composable.parts import Axis, Span
 from lrkeeper.schedules.given import AXES, NO_INPUTS, Inputs
-from lrkeeper.schedules.numbers import Row
+from lrkeeper.schedules.numbers import Base, Row
 from lrkeeper.schedules.schedule import Memory, Schedule
 
 Curve: TypeAlias = Callable[[float], float]
@@ -71,9 +71,13 @@ class ClosedForm(Schedule):
         return frozenset()
 
     def check_whole(self) -> None:
+        self.check_within({})
+
+    def check_within(self, totals: Mapping[str, float]) -> None:
+        """Check as `check_whole`, where it is known how long it all goes on. Raises ValueError."""
         axis = self.axis
         if self.closed:
-            self.compile(Scope(1.0, 1.0, axis=axis))
+            self.compile(Scope(1.0, 1.0, totals.get(axis), axis=axis))
 
     def start(self, base: Row, now: Row, inputs: Inputs = NO_INPUTS) -> tuple[Memory, Row]:
         return 0, self._row(0, base, now, inputs)
@@ -105,7 +109,8 @@ class ClosedForm(Schedule):
         if kept is not None and kept[0] is base:
             return cast(tuple[Axis, tuple[Curve, ...]], kept[1])
         axis = self.axis
-        found = axis, tuple(self.compile(Scope(float(b), float(b), axis=axis)) for b in base["lr"])
+        total = base.totals.get(axis) if isinstance(base, Base) else None
+        found = axis, tuple(self.compile(Scope(float(b), float(b), total, axis=axis)) for b in base["lr"])
         self.__dict__["_kept"] = base, found
         return found
 
@@ -185,14 +190,22 @@ Whole = TypeVar("Whole")
 
 def with_total(value: Whole, total: Span) -> Whole:
     """Return a definition, or a part of one, with its fractions as parts of the total."""
-    if isinstance(value, Span):
-        if value.fraction is None:
-            return value
-        return cast(Whole, Span(**{total.unit: value.fraction * total.amount}))  # type: ignore[arg-type]
+
+    def steps_of(span: Span) -> Span:
+        if span.fraction is None:
+            return span
+        return Span(**{total.unit: span.fraction * total.amount})  # type: ignore[arg-type]
+
+    return with_changed(value, Span, steps_of)
+
+
+def with_changed(value: Whole, kind: type[Part], change: Callable[[Part], Part]) -> Whole:
+    """Return a definition, or a part of one, with its parts of a kind changed, however deep."""
+    if isinstance(value, kind):
+        return cast(Whole, change(value))
     if isinstance(value, tuple):
-        return cast(Whole, tuple(with_total(item, total) for item in value))
-    if isinstance(value, Schedule):
-        return value.altered(**{f.name: with_total(getattr(value, f.name), total) for f in fields(value)})  # type: ignore[arg-type]
-    if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{f.name: with_total(getattr(value, f.name), total) for f in fields(value)})
-    return value
+        return cast(Whole, tuple(with_changed(item, kind, change) for item in value))
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    found = {f.name: with_changed(getattr(value, f.name), kind, change) for f in fields(value)}
+    return cast(Whole, value.altered(**found) if isinstance(value, Schedule) else replace(value, **found))

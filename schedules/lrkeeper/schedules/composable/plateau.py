@@ -82,8 +82,8 @@ class Plateau(MetricDriven):
         return _CONSTANT if self.schedule is None else self.schedule
 
     @property
-    def tracks(self) -> tuple[str, ...]:
-        return self.inner.tracks
+    def moves(self) -> tuple[str, ...]:
+        return self.inner.moves
 
     @property
     def keeps_base(self) -> bool:

@@ -36,7 +36,7 @@ class Pointwise(ClosedForm):
         return scope
 
     @property
-    def tracks(self) -> tuple[str, ...]:
+    def moves(self) -> tuple[str, ...]:
         return all_tracks(self.members)
 
     @property
@@ -86,7 +86,7 @@ class Pointwise(ClosedForm):
         )
         moved: dict[str, tuple[float, ...]] = {}
         for member, (_, row) in zip(self.members, found, strict=True):
-            moved |= {track: row[track] for track in member.tracks if track != "lr"}
+            moved |= {track: row[track] for track in member.moves if track != "lr"}
         memory = [
             [own, None if is_closed(member) else {track: list(values) for track, values in row.items()}]
             for member, (own, row) in zip(self.members, found, strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from lrkeeper.errors import (
@@ -58,6 +58,8 @@ class Start:
     holder_labels: Mapping[str, str]
     adds_groups: bool = False
     """Whether the start holds the run and has added param groups at the checkpoint's step."""
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    """The numbers that the job gives to its definition; `definition` has them in it."""
 
 
 @dataclass(frozen=True)
@@ -223,6 +225,13 @@ def left_branch(start: Start, known: Known) -> WrongBranch:
 def _check_definition(start: Start, branch: Branch) -> None:
     origin = branch.origin
     follows_same = start.schedule_uid is not None and start.schedule_uid == origin.schedule_uid
+    if follows_same and start.definition != origin.definition and start.parameters != origin.parameters:
+        raise ScheduleDiffers(
+            f"the job gives its schedule the parameters {dict(start.parameters)}, and run {start.run!r} began with "
+            f"{dict(origin.parameters)}; give those, or change the run with `lrkeeper run set-schedule {start.run}`, "
+            "or start anew with another run name or on_existing='new_branch'",
+            run=start.run,
+        )
     if not follows_same and start.definition != origin.definition:
         ours, theirs = (codec.from_json(text) for text in (start.definition, origin.definition))
         raise ScheduleDiffers(

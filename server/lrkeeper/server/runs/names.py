@@ -7,6 +7,9 @@ from uuid import UUID
 
 from lrkeeper.errors import InvalidArgument
 
+PRESETS = "presets/"
+"""What the names of the definitions begin with that come with the server."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _RESERVED = {"con", "prn", "aux", "nul"}  # no file of such a name can be made on some systems
 _LABEL_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}", re.ASCII)
@@ -21,6 +24,23 @@ def check_name(field: str, value: str) -> str:
             field=field,
         )
     return value
+
+
+def check_schedule(field: str, value: str) -> str:
+    """Return the name of a stored schedule, or of a preset; raises InvalidArgument naming the field."""
+    check_name(field, value.removeprefix(PRESETS))
+    return value
+
+
+def check_own_schedule(field: str, value: str) -> str:
+    """Return the name of a schedule that may be created or changed; raises InvalidArgument naming the field."""
+    if value.startswith(PRESETS):
+        raise InvalidArgument(
+            f"{field} is {_shown(value)}; what begins with {PRESETS!r} comes with the server and is never "
+            "changed: store a definition under another name",
+            field=field,
+        )
+    return check_name(field, value)
 
 
 def check_request_id(value: str) -> str:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.given import NOTHING, Given
-from lrkeeper.schedules.numbers import NUMBERS, Real, Row
+from lrkeeper.schedules.numbers import NUMBERS, Base, Real, Row
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.limits import rows_of_answer
 
@@ -25,11 +25,12 @@ class ParamGroup:
 
 
 def base_row(groups: tuple[ParamGroup, ...]) -> Row:
-    """Return the base values (torch's `initial_lr`) as numbers of the groups' kinds."""
-    return {
+    """Return the base values (torch's `initial_lr`) as numbers of the groups' kinds, with the groups' names."""
+    values = {
         track: tuple(_number(group, track)(group.initial[track]) for group in groups)
         for track in groups[0].initial
     }
+    return Base(values, [group.name for group in groups])
 
 
 def current_row(groups: tuple[ParamGroup, ...]) -> Row:
@@ -55,6 +56,8 @@ class Origin:
     step: int
     values: Table
     cursor: str
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    """The numbers that the run gave to the definition's parameters; `definition` has them in it."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,8 @@ class Edit:
     author: str
     reason: str
     created_at: int
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    """The numbers of the run, as an origin has them."""
 
     @cached_property
     def schedule(self) -> Schedule:
@@ -196,6 +201,11 @@ class ScheduleRevision:
     reason: str
     rolled_out: bool
     created_at: int
+
+    @property
+    def preset(self) -> bool:
+        """Whether it came with the server, and is in no database."""
+        return not self.uid
 
     @property
     def etag(self) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from lrkeeper.errors import InvalidArgument
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.given import NOTHING, Given, progress_problem
-from lrkeeper.schedules.numbers import Row
+from lrkeeper.schedules.numbers import Base, Row, names_of
 from lrkeeper.schedules.pace import Pace
 from lrkeeper.schedules.shape import DefinitionError
 from lrkeeper.schedules.table import Table
-from lrkeeper.server.runs import names
+from lrkeeper.server.runs import names, records
 from lrkeeper.server.runs.acquire import Checkpoint, OnExisting, Start
 from lrkeeper.server.runs.limits import (
     MAX_FACTORS,
@@ -24,6 +24,7 @@ from lrkeeper.server.runs.limits import (
     MAX_WORLD_SIZE,
 )
 from lrkeeper.server.runs.records import ParamGroup
+from lrkeeper.server.usecases.fill import fill, fill_schedule
 from lrkeeper.server.usecases.next_lr import Steps
 from lrkeeper.server.usecases.origins import Carried
 from lrkeeper.v1 import run_pb2, run_service_pb2, schedule_pb2, schedule_service_pb2
@@ -70,9 +71,13 @@ def start(request: run_service_pb2.AcquireRunRequest) -> tuple[Start, str | None
     definition, schedule_name = "", None
     which = request.WhichOneof("definition")
     if which == "schedule":
-        definition = definition_of(request.schedule, "schedule", checked=False)
+        # No torch program brings tracks: a person wrote them, and is told at once what is wrong.
+        checked = request.schedule.HasField("tracks")
+        definition = fill(
+            definition_of(request.schedule, "schedule", checked=checked), dict(request.parameters)
+        )
     elif which == "schedule_name":
-        schedule_name = names.check_name("schedule_name", request.schedule_name)
+        schedule_name = names.check_schedule("schedule_name", request.schedule_name)
     else:
         raise InvalidArgument("schedule is missing; give a schedule or a schedule_name", field="schedule")
     carried = None
@@ -106,6 +111,7 @@ def start(request: run_service_pb2.AcquireRunRequest) -> tuple[Start, str | None
         labels=names.check_labels("labels", dict(request.labels), MAX_LABELS),
         holder_labels=names.check_labels("holder_labels", dict(request.holder_labels), MAX_LABELS),
         adds_groups=request.adds_groups,
+        parameters=dict(sorted(request.parameters.items())),
     )
     if found.adds_groups and checkpoint is None:
         raise InvalidArgument(
@@ -170,6 +176,11 @@ def definition_of(message: schedule_pb2.Schedule, path: str, *, checked: bool = 
     return codec.to_json(schedule(message, path, checked=checked))
 
 
+def filled(found: Schedule, parameters: Mapping[str, float]) -> Schedule:
+    """Return a definition with numbers in place of its parameters; raises InvalidArgument."""
+    return fill_schedule(found, dict(parameters))
+
+
 def state(value: int) -> Literal["active", "finished"] | None:
     """Return the state a listing asks for."""
     if value not in _STATES:
@@ -196,13 +207,21 @@ def page_size(value: int, default: int) -> int:
     return min(value or default, 1000)
 
 
-def base_row(base_lrs: Sequence[float]) -> Row:
-    """Return the base values of a preview."""
+def base_row(request: schedule_service_pb2.PreviewScheduleRequest, schedule: Schedule) -> Row:
+    """Return the base values of a schedule's preview; 1 for a track that is not given."""
+    named = records.base_row(_groups(request.groups)) if request.groups else None
+    row = named or {"lr": _base_lrs(request.base_lrs)}
+    count = len(row["lr"])
+    values = {**dict.fromkeys(schedule.moves, (1.0,) * count), **row}
+    return Base({track: values[track] for track in sorted(values)}, names_of(row))
+
+
+def _base_lrs(base_lrs: Sequence[float]) -> tuple[float, ...]:
     if len(base_lrs) > MAX_GROUPS or any(math.isnan(value) for value in base_lrs):
         raise InvalidArgument(
             f"base_lrs must be at most {MAX_GROUPS} numbers, none of them nan", field="base_lrs"
         )
-    return {"lr": tuple(base_lrs) or (0.1,)}
+    return tuple(base_lrs) or (0.1,)
 
 
 def pace(message: schedule_service_pb2.Pace) -> Pace:

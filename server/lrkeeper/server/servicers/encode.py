@@ -37,11 +37,12 @@ def stored_schedule(revision: ScheduleRevision, followers: int) -> schedule_serv
         name=revision.name,
         revision=revision.revision,
         schedule=schedule(revision.definition),
-        etag=revision.etag,
+        etag="" if revision.preset else revision.etag,
         author=revision.author,
         reason=revision.reason,
         create_time=time(revision.created_at),
         followers=followers,
+        preset=revision.preset,
     )
 
 

@@ -169,7 +169,7 @@ def _change(request: pb.EditRunRequest) -> tuple[Change, str | None]:
     if replace.HasField("schedule"):
         definition = decode.definition_of(replace.schedule, "replace.schedule")
     elif replace.schedule_name:
-        schedule_name = names.check_name("replace.schedule_name", replace.schedule_name)
+        schedule_name = names.check_schedule("replace.schedule_name", replace.schedule_name)
     else:
         raise InvalidArgument(
             "replace.schedule is missing; give a schedule or a schedule_name", field="replace.schedule"
@@ -183,5 +183,6 @@ def _change(request: pb.EditRunRequest) -> tuple[Change, str | None]:
         not_after_step=request.not_after_step if request.HasField("not_after_step") else None,
         author=decode.text("author", request.author),
         reason=decode.text("reason", request.reason),
+        parameters=dict(request.parameters),
     )
     return change, schedule_name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lrkeeper.errors import InvalidArgument
 from lrkeeper.schedules import codec
+from lrkeeper.server.presets import presets
 from lrkeeper.server.runs import names
 from lrkeeper.server.servicers import decode, encode
 from lrkeeper.server.servicers.pages import Pages
@@ -22,7 +23,7 @@ class ScheduleServicer:
     async def create_schedule(self, request: pb.CreateScheduleRequest) -> pb.CreateScheduleResponse:
         revision = await schedules.create_schedule(
             self._keeper,
-            names.check_name("name", request.name),
+            names.check_own_schedule("name", request.name),
             decode.definition_of(request.schedule, "schedule"),
             author=decode.text("author", request.author),
             reason=decode.text("reason", request.reason),
@@ -31,7 +32,7 @@ class ScheduleServicer:
 
     async def get_schedule(self, request: pb.GetScheduleRequest) -> pb.GetScheduleResponse:
         revision = request.revision if request.HasField("revision") else None
-        name = names.check_name("name", request.name)
+        name = names.check_schedule("name", request.name)
         found, followers = await schedules.get_schedule(self._keeper, name, revision)
         return pb.GetScheduleResponse(schedule=encode.stored_schedule(found, followers))
 
@@ -42,6 +43,8 @@ class ScheduleServicer:
         response = pb.ListSchedulesResponse(
             schedules=[encode.stored_schedule(revision, followers) for revision, followers in found[:size]]
         )
+        if not request.page_token:
+            response.presets.extend(encode.stored_schedule(each, 0) for each in presets().values())
         if len(found) > size:
             response.next_page_token = self._pages.token("schedules", found[size - 1][0].name)
         return response
@@ -51,7 +54,7 @@ class ScheduleServicer:
             raise InvalidArgument("etag is missing; give the schedule's etag as last read", field="etag")
         revision, followers = await schedules.update_schedule(
             self._keeper,
-            names.check_name("name", request.name),
+            names.check_own_schedule("name", request.name),
             decode.definition_of(request.schedule, "schedule"),
             etag=request.etag,
             request_id=names.check_request_id(request.request_id),
@@ -66,18 +69,19 @@ class ScheduleServicer:
         )
 
     async def delete_schedule(self, request: pb.DeleteScheduleRequest) -> pb.DeleteScheduleResponse:
-        name = names.check_name("name", request.name)
+        name = names.check_own_schedule("name", request.name)
         await schedules.delete_schedule(self._keeper, name, request.etag)
         return pb.DeleteScheduleResponse()
 
     async def preview_schedule(self, request: pb.PreviewScheduleRequest) -> pb.PreviewScheduleResponse:
-        base = decode.base_row(request.base_lrs)
         if request.WhichOneof("definition") == "name":
-            name = names.check_name("name", request.name)
+            name = names.check_schedule("name", request.name)
             found, _ = await schedules.get_schedule(self._keeper, name, None)
             schedule = codec.from_json(found.definition)
         else:
             schedule = decode.schedule(request.schedule, "schedule")
+        schedule = decode.filled(schedule, request.parameters)
+        base = decode.base_row(request, schedule)
         first = request.first_step
         pace = decode.pace(request.pace)
         table, failure = await schedules.preview_schedule(schedule, base, first, request.steps, pace)

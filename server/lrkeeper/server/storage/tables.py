@@ -140,6 +140,7 @@ branches = Table(
     Column("origin_values", LargeBinary, nullable=False),
     Column("origin_cursor", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("parameters", Text),
 )
 
 param_groups = Table(
@@ -207,5 +208,6 @@ edits = Table(
     Column("author", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("parameters", Text),
     Index("ix_edits_request_id", "run_uid", "request_id", unique=True),
 )

@@ -117,6 +117,7 @@ class SqlTransaction:
                 "origin_values": origin.values.data,
                 "origin_cursor": origin.cursor,
                 "created_at": branch.created_at,
+                "parameters": _numbers_text(origin.parameters),
             },
         )
         self._connection.execute(
@@ -172,14 +173,15 @@ class SqlTransaction:
     def edits(self, run_uid: str, branch: int | None = None) -> list[Edit]:
         which = {} if branch is None else {"branch": branch}
         query = select(t.edits).where(_of(t.edits, run_uid, **which)).order_by(t.edits.c.revision)
-        return [Edit(**row._mapping) for row in self._connection.execute(query)]
+        return [_edit(row) for row in self._connection.execute(query)]
 
     def edit_by_request(self, run_uid: str, request_id: str) -> Edit | None:
         row = self._one(select(t.edits).where(_of(t.edits, run_uid, request_id=request_id)))
-        return None if row is None else Edit(**row._mapping)
+        return None if row is None else _edit(row)
 
     def insert_edit(self, edit: Edit) -> None:
         values = {column.name: getattr(edit, column.name) for column in t.edits.c}
+        values["parameters"] = _numbers_text(edit.parameters)
         self._connection.execute(insert(t.edits), values)
 
     # blocks
@@ -347,10 +349,25 @@ def _branch(row: Row[Any], columns: Iterable[Row[Any]]) -> Branch:
             row.origin_step,
             values,
             row.origin_cursor,
+            _numbers(row.parameters),
         ),
         groups=groups,
         created_at=row.created_at,
     )
+
+
+def _edit(row: Row[Any]) -> Edit:
+    return Edit(**{**row._mapping, "parameters": _numbers(row.parameters)})
+
+
+def _numbers_text(numbers: Mapping[str, float]) -> str | None:
+    """Return numbers by name as text; None where there are none."""
+    return json.dumps(dict(sorted(numbers.items()))) if numbers else None
+
+
+def _numbers(text: str | None) -> dict[str, float]:
+    found: dict[str, float] = {} if text is None else json.loads(text)
+    return found
 
 
 def _revision_values(revision: ScheduleRevision) -> dict[str, Any]:

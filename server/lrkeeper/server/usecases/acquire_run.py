@@ -13,6 +13,7 @@ from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.cursor import EVALUATOR_VERSION
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
+from lrkeeper.server.presets import preset
 from lrkeeper.server.runs.acquire import Checkpoint, Known, Start, decide
 from lrkeeper.server.runs.head import in_force
 from lrkeeper.server.runs.records import (
@@ -23,6 +24,7 @@ from lrkeeper.server.runs.records import (
 )
 from lrkeeper.server.storage.contract import Transaction
 from lrkeeper.server.storage.ids import new_uid
+from lrkeeper.server.usecases.fill import fill
 from lrkeeper.server.usecases.keeper import Keeper, lineage_of
 from lrkeeper.server.usecases.origins import Carried, carried_edit, carried_origin, fresh_origin
 
@@ -75,18 +77,16 @@ async def acquire_run(
 def _with_stored(tx: Transaction, start: Start, schedule_name: str | None) -> Start:
     if schedule_name is None:
         return start
-    stored = tx.schedule(schedule_name)
+    stored = preset(schedule_name) or tx.schedule(schedule_name)
     if stored is None:
         raise ScheduleNotFound(
             f"there is no schedule {schedule_name!r}; store it with `lrkeeper schedule apply`",
             schedule=schedule_name,
         )
-    return replace(
-        start,
-        definition=stored.definition,
-        schedule_uid=stored.uid,
-        schedule_revision=stored.revision,
-    )
+    start = replace(start, definition=fill(stored.definition, start.parameters))
+    if stored.preset:
+        return start
+    return replace(start, schedule_uid=stored.uid, schedule_revision=stored.revision)
 
 
 def _find(tx: Transaction, start: Start, carried: Carried | None) -> Run | None:

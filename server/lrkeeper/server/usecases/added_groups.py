@@ -94,6 +94,7 @@ async def _planned(look: tuple[Acquired, Branch, list[Edit]], start: Start, now:
         step=step,
         values=Table.from_rows(step, [row]),
         cursor=cursor.to_json(),
+        parameters=left.origin.parameters,
     )
     revision = run.revision + 1
     branch = Branch(run.uid, run.branch + 1, left.branch, step, revision, origin, start.groups, now)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 from uuid import NAMESPACE_OID, uuid5
 
 from lrkeeper.errors import (
@@ -13,6 +15,7 @@ from lrkeeper.errors import (
     RequestIdReused,
     RunFinished,
     RunNotFound,
+    ScheduleFails,
     ScheduleNotFound,
     StaleRevision,
     StepOutOfRange,
@@ -22,10 +25,12 @@ from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.cursor import Cursor, Failure, extend
 from lrkeeper.schedules.numbers import cast_row
 from lrkeeper.schedules.table import Table
+from lrkeeper.server.presets import preset
 from lrkeeper.server.runs.head import Head, head_of
 from lrkeeper.server.runs.limits import MAX_AHEAD
 from lrkeeper.server.runs.records import Branch, Edit, Run, ScheduleRevision, current_row
 from lrkeeper.server.storage.contract import Transaction
+from lrkeeper.server.usecases.fill import fill, known_to
 from lrkeeper.server.usecases.keeper import Keeper
 from lrkeeper.server.usecases.seek import onwards, plan, seek
 
@@ -50,12 +55,14 @@ class Change:
     """The stored revision that the definition is, where the run shall follow it."""
     named: str = ""
     """The stored schedule as the request named it; its head may change before the request is repeated."""
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    """Numbers of the definition's parameters; the run's own where absent."""
 
     @property
     def digest(self) -> str:
         """A hash of all that makes another request under the same id another one."""
         followed = (self.schedule.uid, self.schedule.revision) if self.schedule and not self.named else None
-        facts = (
+        facts: tuple[Any, ...] = (
             self.named or self.definition,
             self.at_step,
             self.not_after_step,
@@ -63,6 +70,8 @@ class Change:
             self.reason,
             followed,
         )
+        if self.parameters:
+            facts = (*facts, sorted(self.parameters.items()))
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
@@ -79,15 +88,15 @@ async def replace_by_stored(keeper: Keeper, change: Change, name: str, *, valida
     """Edit a run so that it follows a stored schedule's head. Raises ScheduleNotFound, or as `edit_run`."""
     change = replace(change, named=name)
 
-    def look(tx: Transaction) -> tuple[Head | Edit, ScheduleRevision | None]:
-        return _head(tx, change), tx.schedule(name)
+    def look(tx: Transaction) -> tuple[_Look | Edit, ScheduleRevision | None]:
+        return _look(tx, change), preset(name) or tx.schedule(name)
 
     found, stored = await keeper.storage.transact(look, writes=False)
     if isinstance(found, Edit):
         return await _shown(keeper, found)
     if stored is None:
         raise ScheduleNotFound(f"there is no schedule {name!r}", schedule=name)
-    change = replace(change, definition=stored.definition, schedule=stored)
+    change = replace(change, definition=stored.definition, schedule=None if stored.preset else stored)
     return await edit_run(keeper, change, validate_only=validate_only)
 
 
@@ -97,31 +106,36 @@ async def edit_run(keeper: Keeper, change: Change, *, validate_only: bool = Fals
     Raises:
         RunNotFound, RunFinished, StaleRevision, RequestIdReused: the run, or the request.
         EffectiveStepPassed: the edit could act only after `not_after_step`.
-        ScheduleFails: the definition cannot be evaluated up to the step before.
+        ScheduleFails: the definition cannot be evaluated up to the step before, or needs numbers that the run
+            does not have.
+        InvalidArgument: the numbers given are not the definition's.
     """
-    head = await keeper.storage.transact(lambda tx: _head(tx, change), writes=False)
-    if isinstance(head, Edit):
-        return await _shown(keeper, head)
+    look = await keeper.storage.transact(lambda tx: _look(tx, change), writes=False)
+    if isinstance(look, Edit):
+        return await _shown(keeper, look)
+    head = look.head
     effective = _effective_step(head.run, change)
-    schedule = codec.from_json(change.definition)
+    filled = _filled(change, look.parameters)
+    schedule = codec.from_json(filled.definition)
     base = head.branch.base
     cursor = await seek(schedule, base, current_row(head.branch.groups), effective - 1)
     if validate_only:
-        edit = _edit(head.run, change, cursor, keeper.now())
+        edit = _edit(head.run, change, filled, cursor, keeper.now())
         return Edited(edit, *await _preview(head, schedule, cursor))
 
     def work(tx: Transaction) -> Edit:
-        found = _head(tx, change)
+        found = _look(tx, change)
         if isinstance(found, Edit):
             return found
-        run = found.run
-        if run.branch != head.run.branch:  # what was evaluated is of other groups and other steps
-            raise StorageUnavailable(f"run {run.name!r} has just begun a new branch; try again")
+        run = found.head.run
+        # What was evaluated would be of other groups, other steps, or other numbers.
+        if run.branch != head.run.branch or found.parameters != look.parameters:
+            raise StorageUnavailable(f"run {run.name!r} has just changed; try again")
         step = _effective_step(run, change)
         if step - 1 > cursor.step + _CLOSE:
             raise StorageUnavailable("the run moves too fast to be edited just now; try again")
         reached = onwards(schedule, base, cursor, step - 1)
-        edit = _edit(run, change, reached, keeper.now())
+        edit = _edit(run, change, filled, reached, keeper.now())
         tx.insert_edit(edit)
         followed = change.schedule.uid if change.schedule else None
         tx.update_run(run.uid, revision=edit.revision, schedule_uid=followed)
@@ -139,7 +153,14 @@ def follow_request_id(schedule: ScheduleRevision, run_uid: str) -> str:
     return str(uuid5(NAMESPACE_OID, f"{schedule.uid}/{schedule.revision}/{run_uid}"))
 
 
-def _head(tx: Transaction, change: Change) -> Head | Edit:
+class _Look(NamedTuple):
+    """A run to edit, and the numbers that it gives to parameters."""
+
+    head: Head
+    parameters: Mapping[str, float]
+
+
+def _look(tx: Transaction, change: Change) -> _Look | Edit:
     """Return the run to edit; or the edit, if this very request was already carried out."""
     run = tx.run_by_name(change.run) if change.run_uid is None else tx.run_by_uid(change.run_uid)
     if run is None or run.state == "deleted":
@@ -163,7 +184,24 @@ def _head(tx: Transaction, change: Change) -> Head | Edit:
         )
     branch = tx.branch(run.uid, run.branch)
     assert branch is not None
-    return head_of(run, branch, tx.edits(run.uid, run.branch))
+    edits = tx.edits(run.uid, run.branch)
+    parameters = edits[-1].parameters if edits else branch.origin.parameters
+    return _Look(head_of(run, branch, edits), parameters)
+
+
+def _filled(change: Change, parameters: Mapping[str, float]) -> Change:
+    """Return the change with numbers in its definition, and with those that the run has from then on."""
+    values = {**known_to(change.definition, parameters), **change.parameters}
+    try:
+        definition = fill(change.definition, values)
+    except InvalidArgument as error:
+        if change.parameters:
+            raise
+        raise ScheduleFails(
+            f"run {change.run!r} cannot take the definition: {error}; an edit may give parameters",
+            run=change.run,
+        ) from error
+    return replace(change, definition=definition, parameters={**parameters, **change.parameters})
 
 
 def _effective_step(run: Run, change: Change) -> int:
@@ -186,7 +224,8 @@ def _effective_step(run: Run, change: Change) -> int:
     return step
 
 
-def _edit(run: Run, change: Change, cursor: Cursor, now: int) -> Edit:
+def _edit(run: Run, change: Change, filled: Change, cursor: Cursor, now: int) -> Edit:
+    """Return the edit of a change; `filled` is the change with the run's numbers."""
     step = cursor.step + 1
     return Edit(
         run_uid=run.uid,
@@ -195,7 +234,7 @@ def _edit(run: Run, change: Change, cursor: Cursor, now: int) -> Edit:
         request_id=change.request_id,
         digest=change.digest,
         operation="replace",
-        definition=change.definition,
+        definition=filled.definition,
         schedule_uid=change.schedule.uid if change.schedule else None,
         schedule_revision=change.schedule.revision if change.schedule else None,
         effective_step=step,
@@ -204,6 +243,7 @@ def _edit(run: Run, change: Change, cursor: Cursor, now: int) -> Edit:
         author=change.author,
         reason=change.reason,
         created_at=now,
+        parameters=filled.parameters,
     )
 
 

@@ -43,6 +43,7 @@ def fresh_origin(start: Start) -> Origin:
         step=0,
         values=Table.from_rows(0, [cursor.row]),
         cursor=cursor.to_json(),
+        parameters=start.parameters,
     )
 
 
@@ -104,6 +105,7 @@ def carried_origin(start: Start, carried: Carried) -> Origin:
         step=step,
         values=Table.from_rows(step, [cast]),
         cursor=cursor.to_json(),
+        parameters=start.parameters,
     )
 
 
@@ -125,4 +127,5 @@ def carried_edit(run: Run, origin: Origin, definition: str, now: int) -> Edit:
         author="lrkeeper",
         reason="carried over from the checkpoint",
         created_at=now,
+        parameters=origin.parameters,
     )

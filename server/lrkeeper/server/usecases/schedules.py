@@ -21,6 +21,7 @@ from lrkeeper.schedules.cursor import Failure
 from lrkeeper.schedules.numbers import Row
 from lrkeeper.schedules.pace import NO_PACE, Pace
 from lrkeeper.schedules.table import Table
+from lrkeeper.server.presets import preset
 from lrkeeper.server.runs.limits import MAX_AHEAD, MAX_PREVIEW_ROWS, MAX_STEP
 from lrkeeper.server.runs.records import Run, ScheduleRevision
 from lrkeeper.server.storage.contract import Transaction
@@ -69,6 +70,9 @@ async def create_schedule(
 
 async def get_schedule(keeper: Keeper, name: str, revision: int | None) -> tuple[ScheduleRevision, int]:
     """Return a revision (None: the head) and how many runs follow. Raises ScheduleNotFound."""
+    found = preset(name)
+    if found is not None and revision in (None, found.revision):
+        return found, 0
 
     def read(tx: Transaction) -> tuple[ScheduleRevision, int]:
         found = _named(tx, name, revision)
