@@ -47,6 +47,7 @@ def call_everything(client: Client, run: str) -> set[str]:
         "create_schedule": lambda: client.create_schedule(run, STEP_LR),
         "get_schedule": lambda: client.get_schedule(run),
         "list_schedules": lambda: next(client.list_schedules()),
+        "list_presets": client.list_presets,
         "update_schedule": lambda: client.update_schedule(
             run, S.StepLR(4), etag=client.get_schedule(run).etag
         ),
