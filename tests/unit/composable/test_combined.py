@@ -67,7 +67,7 @@ def test_a_torch_member_under_a_bound_goes_on_from_its_own_value() -> None:
 
 def test_the_momentum_is_that_of_the_member_that_moves_it() -> None:
     schedule = S.Affine(S.OneCycleLR(0.2, 20), scale=0.5)
-    assert schedule.tracks == ("lr", "momentum")
+    assert schedule.moves == ("lr", "momentum")
     base = {"lr": (0.1,), "momentum": (0.9,)}
     alone = cursor.extend(S.OneCycleLR(0.2, 20), base, cursor.begin(S.OneCycleLR(0.2, 20), base, base), 15)[1]
     rows = cursor.extend(schedule, base, cursor.begin(schedule, base, base), 15)[1]

@@ -72,7 +72,7 @@ def test_it_leaves_the_momentum_of_its_curve_alone() -> None:
     cyclic = S.CyclicLR(0.1, 0.2, 4)
     base: Row = {"lr": (0.1,), "momentum": (0.9,)}
     schedule = S.Plateau(cyclic, factor=0.5, patience=0)
-    assert schedule.tracks == ("lr", "momentum")
+    assert schedule.moves == ("lr", "momentum")
     at, plain = begin(schedule, base, base), begin(cyclic, base, base)
     for metric, factor in ((1.0, 1.0), (1.0, 0.5), (1.0, 0.25)):
         at, (row,), _ = extend(schedule, base, at, 1, Given(metric=metric))
