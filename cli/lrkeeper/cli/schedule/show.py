@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from lrkeeper.cli.forms import definition, form
+from lrkeeper.cli.forms import definition, form, yaml_text
 from lrkeeper.cli.options import a_revision, connect, json_option, server_option, utf8
 from lrkeeper.cli.screen import facts, put_json, time
 
@@ -18,8 +18,6 @@ from lrkeeper.cli.screen import facts, put_json, time
 @json_option
 def show(name: str, revision: int | None, server: str | None, as_json: bool) -> None:
     """Show a stored schedule. What it prints below the facts is a schedule file."""
-    import yaml
-
     with connect(server) as client:
         stored = client.get_schedule(name, revision)
     if as_json:
@@ -35,5 +33,4 @@ def show(name: str, revision: int | None, server: str | None, as_json: bool) -> 
             ("followers", f"{stored.followers} unfinished runs"),
         ]
     )
-    text = yaml.safe_dump(definition(stored.schedule), sort_keys=False, default_flow_style=None)
-    click.echo(f"\n{text}", nl=False)
+    click.echo(f"\n{yaml_text(definition(stored.schedule))}", nl=False)

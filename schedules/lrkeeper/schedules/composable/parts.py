@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias
 
 from lrkeeper.schedules import checks
+from lrkeeper.schedules.shape import DefinitionError
+from lrkeeper.schedules.sugar import levels, spans
 
 Axis: TypeAlias = Literal["steps", "epochs", "samples", "tokens"]
 """What a clock counts."""
@@ -82,7 +85,9 @@ class Level:
 
 
 def span(owner: str, field: str, value: Any, *, above: float | None = None) -> Span:
-    """Return a span; a plain number is of steps. Raises TypeError or ValueError."""
+    """Return a span; a plain number is of steps, a text as in schedule files. Raises TypeError or ValueError."""
+    if isinstance(value, str):
+        value = Span(**_read(spans.span, owner, field, value))
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = Span(steps=value)
     if not isinstance(value, Span):
@@ -97,7 +102,9 @@ def span(owner: str, field: str, value: Any, *, above: float | None = None) -> S
 
 
 def level(owner: str, field: str, value: Any) -> Level:
-    """Return a level; a plain number is absolute. Raises TypeError or ValueError."""
+    """Return a level; a plain number is absolute, a text as in schedule files. Raises TypeError or ValueError."""
+    if isinstance(value, str):
+        value = Level(**_read(levels.level, owner, field, value))
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = Level(absolute=value)
     if not isinstance(value, Level):
@@ -107,6 +114,15 @@ def level(owner: str, field: str, value: Any) -> Level:
         if isinstance(number, float | int) and not math.isfinite(number):
             raise ValueError(f"{owner}: {field}.{each.name} is {number!r}; it must be a finite number")
     return value
+
+
+def _read(reader: Callable[[Any, str], Any], owner: str, field: str, text: str) -> dict[str, Any]:
+    """Return the fields of a part that a text means. Raises ValueError."""
+    try:
+        found: dict[str, Any] = reader(text, field)
+    except DefinitionError as error:
+        raise ValueError(f"{owner}: {field} {error.problem}") from None
+    return found
 
 
 def _only_one(name: str, part: Span | Level) -> None:
