@@ -22,6 +22,7 @@ _BARE = {"constant": "value", "expression": "text", "points": "points", "product
 """Kinds whose one field needs no name: `expression: "0.95 ** epoch"`."""
 
 _WORDS = (*ramps.STAGE_WORDS, *HEADS, "stages")
+_ALSO_NUMBERS = ("power", "warp")
 KNOWN = tuple(dict.fromkeys((*_SCHEDULE.fields_by_name, *_WORDS)))
 """What says which schedule it is: the kinds and other words."""
 
@@ -31,11 +32,20 @@ def is_word(key: Any) -> bool:
     return isinstance(key, str) and (key in _KINDS or key in _WORDS)
 
 
+def words_in(value: dict[Any, Any]) -> list[str]:
+    """Return the keys that say which schedule it is; `power` and `warp` may also be a ramp's numbers."""
+    return [
+        key
+        for key, item in value.items()
+        if is_word(key) and not (key in _ALSO_NUMBERS and isinstance(item, int | float | str))
+    ]
+
+
 def schedule(expansion: Expansion, value: Any, descriptor: Descriptor, path: str) -> Any:  # noqa: ARG001
     """Return a schedule's canonical form. Raises DefinitionError."""
     if not isinstance(value, dict):
         return value
-    words = [key for key in value if is_word(key)]
+    words = words_in(value)
     for key in words or value:
         if not words:
             raise DefinitionError(under(path, key), unknown(key, KNOWN))

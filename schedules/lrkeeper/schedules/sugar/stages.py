@@ -52,7 +52,7 @@ def stage(expansion: Expansion, value: Any, descriptor: Descriptor, path: str) -
     """Return a stage's canonical form. Raises DefinitionError."""
     if not isinstance(value, dict):
         return value
-    words = [key for key in value if schedules.is_word(key)]
+    words = schedules.words_in(value)
     if "schedule" in value:
         for word in words:
             raise DefinitionError(under(path, word), "stands beside schedule; there must be one of them")
@@ -64,7 +64,7 @@ def stage(expansion: Expansion, value: Any, descriptor: Descriptor, path: str) -
         return _own(expansion, value, path)
     made = _own(expansion, {key: item for key, item in value.items() if key in _OWN}, path)
     inner = {key: item for key, item in value.items() if key not in _OWN}
-    if "over" in value and words == [words[0]]:
+    if "over" in value and len(words) == 1:
         inner = _lasting(inner, words[0], value["over"])
     made["schedule"] = expansion.message(inner, schedule_pb2.Schedule.DESCRIPTOR, path)
     return made

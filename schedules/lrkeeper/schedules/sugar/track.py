@@ -6,10 +6,10 @@ import reprlib
 from typing import TYPE_CHECKING, Any
 
 from lrkeeper.schedules.shape import DefinitionError
-from lrkeeper.schedules.sugar.hints import unknown
+from lrkeeper.schedules.sugar.hints import meant, unknown
 from lrkeeper.schedules.sugar.levels import parsed
 from lrkeeper.schedules.sugar.quantities import finite, plain, quantity
-from lrkeeper.schedules.sugar.schedules import KNOWN, is_word
+from lrkeeper.schedules.sugar.schedules import KNOWN, is_word, words_in
 from lrkeeper.schedules.sugar.written import Written, under
 from lrkeeper.v1 import schedule_pb2
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _SCHEDULE = schedule_pb2.Schedule.DESCRIPTOR
 _LEVEL = schedule_pb2.Level.DESCRIPTOR
 _NUMBERS = ("base", "scale")
+_OWN = (*_NUMBERS, "link", "schedule")
 
 
 def track(
@@ -71,19 +72,18 @@ def _short(expansion: Expansion, made: Written, value: Any, path: str) -> None:
 
 
 def _long(expansion: Expansion, made: Written, value: dict[Any, Any], path: str) -> None:
-    rest = {key: item for key, item in value.items() if key not in (*_NUMBERS, "link", "schedule")}
+    rest = {key: item for key, item in value.items() if key not in _OWN}
     for key in _NUMBERS:
         if key in value:
             made[key] = _number(value[key], under(path, key))
             made.places[key] = under(path, key)
     for key in rest:
-        if not any(is_word(other) for other in rest):
-            raise DefinitionError(under(path, key), unknown(key, (*_NUMBERS, "link", "schedule", *KNOWN)))
-    said = [key for key in value if key in ("link", "schedule") or is_word(key)]
-    own = [key for key in said if key in ("link", "schedule")]
+        if not words_in(rest) or (not is_word(key) and meant(key, _OWN)):
+            raise DefinitionError(under(path, key), unknown(key, (*_OWN, *KNOWN)))
+    own = [key for key in value if key in ("link", "schedule")]
+    said = [*own, *words_in(rest)]
     if own and len(said) > 1:
-        other = next(key for key in said if key != own[0])
-        raise DefinitionError(under(path, other), f"stands beside {own[0]}; there must be one of them")
+        raise DefinitionError(under(path, said[1]), f"stands beside {own[0]}; there must be one of them")
     if "link" in value:
         made["link"] = value["link"]
         made.places["link"] = under(path, "link")
