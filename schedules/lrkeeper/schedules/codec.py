@@ -24,7 +24,7 @@ from lrkeeper.schedules.reduce_lr_on_plateau import ReduceLROnPlateau
 from lrkeeper.schedules.schedule import Schedule
 from lrkeeper.schedules.sequence import Sequence, Stage
 from lrkeeper.schedules.sequential_lr import SequentialLR
-from lrkeeper.schedules.shape import DefinitionError, check_shape
+from lrkeeper.schedules.shape import DefinitionError, UnknownKind, check_shape
 from lrkeeper.schedules.step_lr import StepLR
 from lrkeeper.schedules.sugar import expanded, where
 from lrkeeper.schedules.swalr import SWALR
@@ -198,7 +198,7 @@ class _Decoder:
         if kind is None:
             raise DefinitionError(path, f"names no kind of schedule this version knows: {', '.join(KINDS)}")
         if kind not in KINDS:
-            raise DefinitionError(path, f"is {kind}, which this version cannot evaluate")
+            raise UnknownKind(path, f"is {kind}, which this version cannot evaluate")
         self._nodes += 1
         self._depth += 1
         if self._depth > MAX_DEPTH:

@@ -27,6 +27,10 @@ class DefinitionError(ValueError):
         self.problem = problem
 
 
+class UnknownKind(DefinitionError):
+    """A definition is of a kind that the protocol has and this version's evaluators have not."""
+
+
 def check_shape(value: Any, descriptor: Descriptor, path: str = "", depth: int = 0) -> None:
     """Check that JSON's types fit a message: fields it has, mappings, lists and numbers in their places.
 
