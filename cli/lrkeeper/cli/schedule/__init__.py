@@ -11,6 +11,7 @@ _COMMANDS = {
     "list": "lrkeeper.cli.schedule.listing:list_schedules",
     "show": "lrkeeper.cli.schedule.show:show",
     "preview": "lrkeeper.cli.schedule.preview:preview",
+    "diff": "lrkeeper.cli.schedule.diff:diff",
     "lint": "lrkeeper.cli.schedule.lint:lint",
     "expand": "lrkeeper.cli.schedule.expand:expand",
     "delete": "lrkeeper.cli.schedule.delete:delete",
