@@ -7,19 +7,18 @@ import os
 import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from lrkeeper.cli.scale import is_drawable, scale_of
 from lrkeeper.cli.screen import plain
 from lrkeeper.cli.spans import Span
 
 if TYPE_CHECKING:
     from lrkeeper.schedules.outline import StageSpan
 
-_HEIGHT = 10
 _MARGIN = 24  # what plotille writes left and right of the canvas
 _LEFT = 13  # of it, what it writes left
 _WIDEST = 100
@@ -27,9 +26,6 @@ _LETTERS = 20
 _LEAST_LABEL = 3
 _MOST_CURVES = 6
 _MOST_POINTS = 1000
-_STEEP = 20.0
-_MOST_DECADES = 12
-_LARGEST = 1e300
 
 
 Line = tuple[Sequence[float], Sequence[float]]
@@ -67,10 +63,10 @@ def draw_lines(
     """Print curves by their names, from a step up to another one; with `letters` each curve has its own."""
     import plotille
 
-    drawable = [y for _, ys in lines.values() for y in ys if _is_drawable(y)]
+    drawable = [y for _, ys in lines.values() for y in ys if is_drawable(y)]
     if not drawable or "utf" not in (getattr(sys.stdout, "encoding", None) or "").lower():
         return
-    scale = _scale(drawable)
+    scale = scale_of(drawable)
     figure = plotille.Figure()
     figure.width = 10 * max(2, (min(get_terminal_size().columns, _WIDEST + _MARGIN) - _MARGIN) // 10)
     figure.height = scale.height
@@ -114,51 +110,6 @@ def _labels(stages: Sequence[StageSpan], first: int, steps: int, width: int) -> 
     return text.rstrip()
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """The y axis. On a logarithmic one `low` and `high` are exponents of 10."""
-
-    low: float
-    high: float
-    height: int
-    log: bool = False
-
-    def place(self, value: float) -> float:
-        """Return where a value lies between `low` and `high`."""
-        return max(self.low, math.log10(value)) if self.log else value
-
-    def label(self, place: Any, chars: int, delta: Any, left: bool = False) -> str:
-        """Return an axis's label, as plotille asks for it; `left` says that it is the x axis."""
-        if left:
-            return f"{round(place):<{chars}}"
-        if not self.log:
-            return f"{0.0 if abs(place) < abs(delta) * 1e-9 else place:>{chars}.4g}"
-        return f"{10.0 ** round(place):>{chars}.4g}" if abs(place - round(place)) < 1e-6 else " " * chars
-
-
-def _scale(values: Sequence[float]) -> _Scale:
-    """Return a logarithmic scale where the values differ by more than a linear one shows."""
-    least, most = min(values), max(values)
-    if max(-least, most) < 1 / _LARGEST:
-        least = most = 0.0
-    low: float
-    high: float
-    log = least > 0 and most / least > _STEEP
-    if log:
-        high = math.ceil(math.log10(most) - 1e-9)
-        low = max(math.floor(math.log10(least) + 1e-9), high - _MOST_DECADES)
-        lines = (high - low) * max(1, _HEIGHT // (high - low))
-    else:
-        low, high, lines = min(0.0, least), max(0.0, most), _HEIGHT
-        high = high if low < high else 1.0
-    # One line more: plotille does not draw what lies on the upper limit.
-    return _Scale(low, high + (high - low) / lines, lines + 1, log)
-
-
-def _is_drawable(value: float) -> bool:
-    return abs(value) <= _LARGEST
-
-
 def _curves(spans: Sequence[Span], track: str) -> dict[tuple[float, ...], list[int]]:
     """Return each different curve's values, one a span, and the param groups that have it.
 
@@ -179,7 +130,7 @@ def stairs(spans: Sequence[Span], values: Sequence[float]) -> tuple[list[float],
     ys: list[float] = []
     ends = [*(span.first for span in spans[1:]), spans[-1].last + 1]
     for span, end, value in zip(spans, ends, values, strict=True):
-        if _is_drawable(value):
+        if is_drawable(value):
             xs += [span.first, end]
             ys += [value, value]
     return xs, ys

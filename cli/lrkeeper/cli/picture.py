@@ -16,7 +16,7 @@ _INK, _QUIET, _GRID = "#1f2933", "#7b8794", "#e4e7eb"
 _COLOURS = ("#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed", "#475569")
 _SHADES = ("#eff6ff", "#ffffff")
 _NARROW = 0.06
-_STYLE = {
+_STYLE: Any = {
     "font.size": 10,
     "axes.edgecolor": _QUIET,
     "axes.labelcolor": _INK,
