@@ -85,6 +85,10 @@ def test_a_file_may_hold_a_name_and_a_definition(tmp_path: Path) -> None:
             "schedule.sequence.stages[1].schedule.step_lr.stepsize: is not known",
         ),
         ("step_lr: {step_size: 3", "line 1, column 23: expected ',' or '}'"),
+        (
+            "repeat: {count: 9223372036854775808}",
+            "repeat.count: is 9223372036854775808; it must be a whole number",
+        ),
         ("a: &a [*a]", "a: is not known"),
         ("sequence: &a {stages: [{schedule: {sequence: *a}}]}", "is nested too deep"),
         ("[" * 100_000, "is nested too deep"),

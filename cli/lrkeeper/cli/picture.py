@@ -65,7 +65,8 @@ def save(
         figure.suptitle(title, x=0.015, ha="left", fontsize=13, fontweight="bold", parse_math=False)
         for place, (axis, track) in enumerate(zip(axes, tracks, strict=True)):
             _panel(axis, track, curves)
-            _shade(axis, stages, labels=place == 0)
+            _mark(axis, stages, shaded=track == "lr", labels=place == 0)
+        figure.align_ylabels()
         axes[-1].set_xlabel("step")
         for kind, path in paths.items():
             if path:
@@ -116,13 +117,14 @@ def _lines(
     return found
 
 
-def _shade(axis: Any, stages: Sequence[StageSpan], *, labels: bool) -> None:
-    """Shade every other stage, and write their labels over the first panel."""
+def _mark(axis: Any, stages: Sequence[StageSpan], *, shaded: bool, labels: bool) -> None:
+    """Mark where stages begin, shade every other one, write their labels over the panel."""
     first, end = axis.get_xlim()
     free = first
     for place, stage in enumerate(stages):
         last = end if stage.end is None else min(stage.end, end)
-        axis.axvspan(stage.first, last, color=_SHADES[place % 2], zorder=0, linewidth=0)
+        if shaded:
+            axis.axvspan(stage.first, last, color=_SHADES[place % 2], zorder=0, linewidth=0)
         if stage.first > first:
             axis.axvline(stage.first, color=_QUIET, linewidth=0.8, linestyle=(0, (2, 3)), zorder=2)
         start = max(stage.first, free)

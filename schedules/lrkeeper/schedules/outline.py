@@ -110,6 +110,8 @@ def length(span: schedule_pb2.Span) -> tuple[str, float] | None:
 
 def starts_of(stages: schedule_pb2.Sequence) -> list[tuple[str, float]] | None:
     """Return the unit and time at which each stage starts; None if they are not known, or in several units."""
+    if not stages.stages:
+        return None
     found, now, units = [0.0], 0.0, set()
     for stage, later in zip(stages.stages, stages.stages[1:], strict=False):
         over = length(stage.over) if stage.HasField("over") else None

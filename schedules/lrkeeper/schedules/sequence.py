@@ -42,8 +42,8 @@ class Sequence(ClosedForm):
 
     A stage of a torch class takes the value reached as its base lr, and counts its own steps from there:
     `MultiStepLR([10, 20])` and then, at 20, `StepLR(5)` drops at 10, 20, 25, 30, … (`schedule.then(other, at=20)`
-    builds it.) In a stage of a composable kind the base value stays the param group's, and a level says where it goes on
-    from the value reached (`Level(before=1)`). With such stages alone a sequence is in closed form itself.
+    builds it.) In a stage of a composable kind the base value stays the param group's, and a level says where it
+    goes on from the value reached (`Level(before=1)`). With such stages alone a sequence is in closed form itself.
 
     Args:
         stages: at least one.

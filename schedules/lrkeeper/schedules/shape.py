@@ -10,6 +10,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 _DEEPEST = 100
+_MOST = (1 << 63) - 1
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 _WORDS: dict[int, tuple[type, str]] = {
@@ -86,7 +87,7 @@ def _check_value(value: Any, field: FieldDescriptor, path: str, depth: int) -> N
             raise ValueError
         if isinstance(value, str) and not _NUMBER.fullmatch(value):
             raise ValueError
-        if not isfinite(float(value)) or (whole and int(value) != float(value)):
+        if not isfinite(float(value)) or (whole and (int(value) != float(value) or abs(int(value)) > _MOST)):
             raise ValueError
     except (ValueError, OverflowError):
         raise DefinitionError(path, f"is {reprlib.repr(value)}; it must be {wanted}") from None

@@ -94,9 +94,12 @@ def hangs_on_nothing(whole: Whole) -> Iterator[Finding]:
 
 def _end(node: Node) -> tuple[str, float] | None:
     """Return when a sequence's last stage ends, if it says so."""
-    starts, last = starts_of(node.message), node.message.stages[-1]
+    starts = starts_of(node.message)
+    if starts is None:
+        return None
+    last = node.message.stages[-1]
     own = length(last.over) if last.HasField("over") else _own_length(last.schedule)
-    if starts is None or own is None or own[0] != starts[-1][0]:
+    if own is None or own[0] != starts[-1][0]:
         return None
     return own[0], starts[-1][1] + own[1]
 
