@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from hypothesis import given, settings
@@ -66,6 +65,10 @@ values = st.recursive(
 )
 
 
+def _later(name: str, depth: int) -> st.SearchStrategy[Any]:
+    return st.deferred(lambda: of_message(name, depth))
+
+
 def of_message(name: str, depth: int = 0) -> st.SearchStrategy[Any]:
     """Mappings that have the fields of a message, mostly with what fits."""
     descriptor = schedule_pb2.DESCRIPTOR.message_types_by_name[name]
@@ -76,9 +79,7 @@ def of_message(name: str, depth: int = 0) -> st.SearchStrategy[Any]:
         elif field.message_type.name in ("Span", "Level"):
             each = st.one_of(texts, numbers)
         else:
-            each = (
-                st.deferred(partial(of_message, field.message_type.name, depth + 1)) if depth < 4 else values
-            )
+            each = _later(field.message_type.name, depth + 1) if depth < 4 else values
         fitting[field.name] = st.lists(each, max_size=3) if field.is_repeated else each
     if name == "Schedule":
         return st.sampled_from(sorted(fitting)).flatmap(
