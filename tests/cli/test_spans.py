@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ def test_a_definition_in_one_line_is_in_the_language_of_files() -> None:
     )
 
 
-def drawn(capsys: pytest.CaptureFixture[str], *values: float, **options: str) -> str:
+def drawn(capsys: pytest.CaptureFixture[str], *values: float, **options: Any) -> str:
     draw(spans(*values), **options)
     return capsys.readouterr().out
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
     from lrkeeper.schedules import Schedule
     from lrkeeper.schedules.cursor import Failure
     from lrkeeper.schedules.table import Table
@@ -19,8 +22,21 @@ def definition(schedule: Schedule) -> dict[str, Any]:
     """Return a definition as a schedule file has it."""
     from lrkeeper.schedules import codec
 
-    found: dict[str, Any] = _whole(codec.to_dict(schedule))
-    return found
+    return _plain(codec.encode(schedule))
+
+
+def canonical(value: Any, path: str = "") -> dict[str, Any]:
+    """Return the canonical form of a definition as it is written in a file. Raises DefinitionError."""
+    from lrkeeper.schedules import codec
+
+    return _plain(codec.message_of(value, path=path))
+
+
+def yaml_text(value: dict[str, Any]) -> str:
+    """Return a definition as YAML over several lines."""
+    import yaml
+
+    return str(yaml.safe_dump(value, sort_keys=False, default_flow_style=None, width=100))
 
 
 def definition_text(schedule: Schedule, name: str = "", revision: int = 0) -> str:
@@ -66,14 +82,17 @@ def rows(table: Table) -> list[dict[str, Any]]:
     ]
 
 
-def _whole(value: Any) -> Any:
-    """Return proto-JSON with its whole numbers as whole numbers: not 30.0, and not "20"."""
-    if isinstance(value, dict):
-        return {key: _whole(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_whole(item) for item in value]
-    if isinstance(value, str) and value.lstrip("-").isdigit():
-        return int(value)
-    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
-        return int(value)
-    return value
+def _plain(message: Message) -> dict[str, Any]:
+    """Return a message as proto-JSON, but with its whole numbers as whole numbers: not 30.0, and not "20"."""
+    return {
+        field.name: [_item(item) for item in value] if field.is_repeated else _item(value)
+        for field, value in message.ListFields()
+    }
+
+
+def _item(value: Any) -> Any:
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        return int(value) if value.is_integer() and abs(value) < _EXACT else value
+    return _plain(value) if hasattr(value, "ListFields") else value

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from lrkeeper.cli import texts
 
 if TYPE_CHECKING:
     from lrkeeper.schedules import Schedule
@@ -36,25 +38,48 @@ def read(path: str) -> ScheduleFile:
     Raises ClickException; it names the file, and the path of the field that is wrong.
     """
     from lrkeeper.schedules import codec
-    from lrkeeper.schedules.shape import DefinitionError
 
+    text = read_text(path)
+    with text.errors():
+        return ScheduleFile(text.name, codec.from_dict(text.definition, path=text.field))
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a file holds, as its author wrote it."""
+
+    shown: str
+    """The file's name, for messages."""
+    name: str | None
+    definition: Any
+    field: str
+    """Where the definition stands in the file."""
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Make a definition's errors name the file."""
+        from lrkeeper.schedules.shape import DefinitionError
+
+        try:
+            yield
+        except DefinitionError as error:
+            where = error.field.lstrip(".")
+            raise click.ClickException(": ".join(filter(None, (self.shown, where, error.problem)))) from None
+
+
+def read_text(path: str) -> Text:
+    """Read a file's name and definition as they are written. Raises ClickException."""
     shown = "standard input" if path == "-" else path
     try:
         with click.open_file(path, encoding="utf-8") as file:
-            value = _parse(file.read(), path)
+            value = texts.parse(file.read(), path)
     except OSError as error:
         raise click.BadParameter(f"{shown}: {error.strerror}") from None
     except ValueError as error:
         raise click.ClickException(f"{shown}: {error}") from None
-    name, field = None, ""
     if isinstance(value, dict) and "schedule" in value:
-        name, field = _name(shown, value), "schedule"
-        value = value["schedule"]
-    try:
-        return ScheduleFile(name, codec.from_dict(value, path=field))
-    except DefinitionError as error:
-        where = error.field.lstrip(".")
-        raise click.ClickException(": ".join(filter(None, (shown, where, error.problem)))) from None
+        return Text(shown, _name(shown, value), value["schedule"], "schedule")
+    return Text(shown, None, value, "")
 
 
 def _name(shown: str, value: dict[Any, Any]) -> str | None:
@@ -68,26 +93,3 @@ def _name(shown: str, value: dict[Any, Any]) -> str | None:
     if name is not None and not isinstance(name, str):
         raise click.ClickException(f"{shown}: name: is {name!r}; it must be a text")
     return name
-
-
-def _parse(text: str, path: str) -> Any:
-    """Return what JSON or YAML holds. Raises ValueError."""
-    import yaml
-
-    try:
-        if PurePath(path).suffix == ".json":
-            return json.loads(text)
-        try:
-            return json.loads(text)  # YAML takes most of JSON, not tabs
-        except ValueError:
-            return yaml.safe_load(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ValueError(f"{where}{error.problem}") from None
-    except yaml.YAMLError as error:
-        raise ValueError(" ".join(str(error).split())) from None
-    except RecursionError:
-        raise ValueError("is nested too deep") from None

@@ -38,8 +38,9 @@ from lrkeeper.schedules.reduce_lr_on_plateau import ReduceLROnPlateau
 from lrkeeper.schedules.schedule import Schedule
 from lrkeeper.schedules.sequence import Sequence, Stage
 from lrkeeper.schedules.sequential_lr import SequentialLR
-from lrkeeper.schedules.shape import DefinitionError, check_shape
+from lrkeeper.schedules.shape import DefinitionError, UnknownKind, check_shape
 from lrkeeper.schedules.step_lr import StepLR
+from lrkeeper.schedules.sugar import expanded, where
 from lrkeeper.schedules.swalr import SWALR
 from lrkeeper.v1 import schedule_pb2
 
@@ -144,18 +145,36 @@ def from_json(text: str) -> Schedule:
 def from_dict(value: Any, *, path: str = "schedule") -> Schedule:
     """Read a definition that a person wrote as JSON or YAML.
 
-    Where there may be one number for each param group, one alone is for all of them: `max_lr: 0.1`.
-
     Raises:
         DefinitionError: an unknown field, two kinds at once, a wrong type, or as `decode`.
     """
+    value = expanded(value, path)
+    try:
+        return decode(_message(value, path), path=path)
+    except DefinitionError as error:
+        raise DefinitionError(where(value, error.field, path), error.problem) from error
+
+
+def message_of(value: Any, *, path: str = "schedule") -> schedule_pb2.Schedule:
+    """Return the message of what a person wrote: its shape is right, its numbers are not checked.
+
+    Raises DefinitionError.
+    """
+    value = expanded(value, path)
+    try:
+        return _message(value, path)
+    except DefinitionError as error:
+        raise DefinitionError(where(value, error.field, path), error.problem) from error
+
+
+def _message(value: Any, path: str) -> schedule_pb2.Schedule:
     value = _listed(value)
     check_shape(value, schedule_pb2.Schedule.DESCRIPTOR, path)
-    return decode(json_format.ParseDict(value, schedule_pb2.Schedule()), path=path)
+    return json_format.ParseDict(value, schedule_pb2.Schedule())
 
 
 def _listed(value: Any, done: dict[int, Any] | None = None) -> Any:
-    """Return a written definition with its numbers for all param groups as lists of one.
+    """Return a definition with its numbers for all param groups as lists of one: `max_lr: 0.1`.
 
     A YAML file can hold one object in many places, and in itself: each is done once.
     """
@@ -212,6 +231,8 @@ class _Decoder:
         kind = message.WhichOneof("kind")
         if kind is None:
             raise DefinitionError(path, f"names no kind of schedule this version knows: {', '.join(KINDS)}")
+        if kind not in KINDS:
+            raise UnknownKind(path, f"is {kind}, which this version cannot evaluate")
         self._nodes += 1
         self._depth += 1
         if self._depth > MAX_DEPTH:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 from math import isfinite
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 _DEEPEST = 100
+_MOST = (1 << 63) - 1
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 _WORDS: dict[int, tuple[type, str]] = {
     FieldDescriptor.CPPTYPE_STRING: (str, "a word"),
@@ -25,6 +28,10 @@ class DefinitionError(ValueError):
         self.problem = problem
 
 
+class UnknownKind(DefinitionError):
+    """A definition is of a kind that the protocol has and this version's evaluators have not."""
+
+
 def check_shape(value: Any, descriptor: Descriptor, path: str = "", depth: int = 0) -> None:
     """Check that JSON's types fit a message: fields it has, mappings, lists and numbers in their places.
 
@@ -38,7 +45,7 @@ def check_shape(value: Any, descriptor: Descriptor, path: str = "", depth: int =
     kinds: dict[str, str] = {}
     for key, content in value.items():
         where = f"{path}.{key}" if path else str(key)
-        field = _field(descriptor, key)
+        field = field_of(descriptor, key)
         if field is None:
             raise DefinitionError(where, f"is not known; what may stand here is {names}")
         if content is None:
@@ -56,7 +63,7 @@ def check_shape(value: Any, descriptor: Descriptor, path: str = "", depth: int =
                 _check_value(item, field, f"{where}[{place}]", depth)
 
 
-def _field(descriptor: Descriptor, key: Any) -> FieldDescriptor | None:
+def field_of(descriptor: Descriptor, key: Any) -> FieldDescriptor | None:
     """Return the field of a name, in the proto's spelling or in JSON's."""
     for field in descriptor.fields:
         if key in (field.name, field.json_name):
@@ -78,7 +85,9 @@ def _check_value(value: Any, field: FieldDescriptor, path: str, depth: int) -> N
     try:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise ValueError
-        if not isfinite(float(value)) or (whole and int(value) != float(value)):
+        if isinstance(value, str) and not _NUMBER.fullmatch(value):
+            raise ValueError
+        if not isfinite(float(value)) or (whole and (int(value) != float(value) or abs(int(value)) > _MOST)):
             raise ValueError
     except (ValueError, OverflowError):
         raise DefinitionError(path, f"is {reprlib.repr(value)}; it must be {wanted}") from None

@@ -11,6 +11,9 @@ _COMMANDS = {
     "list": "lrkeeper.cli.schedule.listing:list_schedules",
     "show": "lrkeeper.cli.schedule.show:show",
     "preview": "lrkeeper.cli.schedule.preview:preview",
+    "diff": "lrkeeper.cli.schedule.diff:diff",
+    "lint": "lrkeeper.cli.schedule.lint:lint",
+    "expand": "lrkeeper.cli.schedule.expand:expand",
     "delete": "lrkeeper.cli.schedule.delete:delete",
 }
 
@@ -21,4 +24,5 @@ def schedule() -> None:
 
     Many runs may follow a stored schedule. A schedule file is YAML or JSON: a definition, such as
     `step_lr: {step_size: 30, gamma: 0.1}`, or a `name` and a `schedule` that holds the definition.
+    docs/schedule-files.md has the whole language.
     """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lrkeeper.cli import schedule_files
-from lrkeeper.cli.forms import definition, form
+from lrkeeper.cli.forms import definition, form, yaml_text
 from lrkeeper.cli.options import connect, json_option, server_option, utf8
 from lrkeeper.cli.screen import put_json, say, table
 from lrkeeper.errors import ScheduleNotFound
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 @click.argument("name", required=False, callback=utf8)
 @click.option("-f", "--file", "path", required=True, metavar="FILE", help="A schedule file; - for stdin.")
 @click.option("--reason", default="", callback=utf8, help="Why, for the record.")
+@click.option("-v", "--verbose", is_flag=True, help="Print the canonical form, too: what is stored.")
 @server_option
 @json_option
-def apply(name: str | None, path: str, reason: str, server: str | None, as_json: bool) -> None:
+def apply(name: str | None, path: str, reason: str, verbose: bool, server: str | None, as_json: bool) -> None:
     """Store a file as a schedule's next revision.
 
     Creates the schedule if there is none of that name. NAME may stand in the file instead. Every
@@ -54,6 +55,8 @@ def apply(name: str | None, path: str, reason: str, server: str | None, as_json:
         put_json({"change": change, **form(stored), "followers": form(followers)})
     else:
         _tell(change, stored, followers)
+        if verbose:
+            click.echo(f"\n{yaml_text(definition(stored.schedule))}", nl=False)
     refusing = [f.run for f in followers if f.refusal]
     if refusing:
         raise click.ClickException(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from lrkeeper.cli import schedule_files
-from lrkeeper.cli.curve import draw
-from lrkeeper.cli.forms import definition, definition_text, failure_text, form, rows
+from lrkeeper.cli.forms import definition, form, rows
 from lrkeeper.cli.groups import base_of, groups_of
 from lrkeeper.cli.options import (
     connect,
@@ -21,9 +21,12 @@ from lrkeeper.cli.options import (
     set_option,
     utf8,
 )
-from lrkeeper.cli.screen import put_json, say, table
-from lrkeeper.cli.spans import shown, spans_of
-from lrkeeper.cli.tracks import put_resolved
+from lrkeeper.cli.picture import picture_options, save
+from lrkeeper.cli.sampling import ALL, MOST, sample
+from lrkeeper.cli.schedule.showing import Shown, read_schedule, tell
+from lrkeeper.cli.screen import put_json
+from lrkeeper.cli.spans import spans_of
+from lrkeeper.cli.stages import corners, stage_forms, within
 
 if TYPE_CHECKING:
     from lrkeeper.schedules import Schedule
@@ -49,7 +52,11 @@ def _rate(name: str, says: str) -> Callable[[Command], Command]:
 @click.command()
 @click.argument("schedule", metavar="NAME-or-FILE", callback=utf8)
 @click.option(
-    "--steps", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many steps."
+    "--steps",
+    type=click.IntRange(1, MOST),
+    default=100,
+    show_default=True,
+    help=f"How many steps. Beyond {ALL:,} some of them are shown, if it is in closed form.",
 )
 @click.option(
     "--first-step",
@@ -79,6 +86,8 @@ def _rate(name: str, says: str) -> Callable[[Command], Command]:
 @_rate("--steps-per-epoch", "How many steps an epoch has")
 @_rate("--samples-per-step", "How many samples a step has")
 @_rate("--tokens-per-step", "How many tokens a step has")
+@click.option("-v", "--verbose", is_flag=True, help="Print the canonical form, too.")
+@picture_options
 @server_option
 @json_option
 def preview(
@@ -89,6 +98,9 @@ def preview(
     groups: tuple[str | None, ...],
     bases: dict[str, float],
     parameters: dict[str, float],
+    verbose: bool,
+    png: str | None,
+    svg: str | None,
     server: str | None,
     as_json: bool,
     **rates: float | None,
@@ -101,6 +113,7 @@ def preview(
     """
     if any(math.isnan(lr) for lr in base_lrs):
         raise click.BadParameter("an lr is nan; it must be a number", param_hint="--lr")
+    from lrkeeper.schedules.outline import stages_of
     from lrkeeper.schedules.pace import Pace
 
     try:
@@ -108,26 +121,38 @@ def preview(
     except ValueError as error:
         raise click.UsageError(f"--{str(error).replace('_', '-')}") from None
     there = groups_of(base_lrs or (0.1,), groups, bases)
-    if schedule_files.is_file(schedule):
-        written = _filled(schedule_files.read(schedule).schedule, parameters)
-        _check(written, pace)
-        found = _evaluated(written, there, first_step, steps, pace)
+    if steps > ALL:
+        read = _filled(read_schedule(schedule, server), parameters)
+        stages = within(stages_of(read), first_step, first_step + steps)
+        spans = sample(read, base_of(there, read.moves), first_step, steps, corners(stages))
+        shown = Shown(read, spans, stages, sampled=True)
     else:
-        with connect(server) as client:
-            _check(client.get_schedule(schedule).schedule, pace)
-            found = client.preview_schedule(
-                schedule, steps, first_step=first_step, groups=there, parameters=parameters, pace=pace
-            )
-    if as_json:
-        put_json(
-            {
-                "schedule": definition(found.schedule),
-                "rows": rows(found.table),
-                "failure": form(found.failure),
-            }
-        )
-    else:
-        _tell(found, there)
+        if schedule_files.is_file(schedule):
+            written = _filled(schedule_files.read(schedule).schedule, parameters)
+            _check(written, pace)
+            found = evaluated(written, there, first_step, steps, pace)
+        else:
+            with connect(server) as client:
+                _check(client.get_schedule(schedule).schedule, pace)
+                found = client.preview_schedule(
+                    schedule, steps, first_step=first_step, groups=there, parameters=parameters, pace=pace
+                )
+        stages = within(stages_of(found.schedule), first_step, found.table.end_step)
+        shown = Shown(found.schedule, list(spans_of(found.table)), stages, found.failure)
+    save({"png": png, "svg": svg}, PurePath(schedule).name, {schedule: shown.spans}, stages)
+    if not as_json:
+        tell(shown, there, verbose=verbose)
+        return
+    put_json(
+        {
+            "schedule": definition(shown.schedule),
+            "stages": stage_forms(stages, shown.spans),
+            "rows": [{"step": s.first, "values": form(s.values)} for s in shown.spans]
+            if steps > ALL
+            else rows(found.table),
+            "failure": form(shown.failure),
+        }
+    )
 
 
 def _filled(schedule: Schedule, parameters: dict[str, float]) -> Schedule:
@@ -149,7 +174,7 @@ def _check(schedule: Schedule, pace: Pace) -> None:
         )
 
 
-def _evaluated(
+def evaluated(
     schedule: Schedule, groups: tuple[Group, ...], first_step: int, steps: int, pace: Pace
 ) -> Preview:
     """Evaluate a definition in this process. Raises ScheduleFails if it ends before the first step."""
@@ -181,17 +206,3 @@ def _evaluated(
             f"the schedule cannot get beyond step {failure.step - 1}: {failure.message}", step=failure.step
         )
     return Preview(schedule, Table.from_rows(first_step, found), failure)
-
-
-def _tell(found: Preview, groups: tuple[Group, ...]) -> None:
-    spans = list(spans_of(found.table))
-    say(definition_text(found.schedule))
-    put_resolved(found.schedule, [group.name for group in groups], base_of(groups))
-    draw(spans)
-    tracks = found.table.tracks
-    table(("steps", *tracks), ((s.steps, *(shown(s.values[track]) for track in tracks)) for s in spans))
-    if found.failure is not None:
-        failure = found.failure
-        say(failure_text(failure) + f" ({failure.message})")
-    elif len(spans) == 1:
-        say("the value does not change in these steps; --steps and --first-step show others")

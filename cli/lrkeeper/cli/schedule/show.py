@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from lrkeeper.cli.forms import definition, form
+from lrkeeper.cli.forms import definition, form, yaml_text
 from lrkeeper.cli.options import a_revision, connect, groups_option, json_option, server_option, utf8
 from lrkeeper.cli.screen import facts, put_json, time
 from lrkeeper.cli.tracks import put_parameters, put_resolved
@@ -25,8 +25,6 @@ def show(
 
     With --groups it shows which of the definition's tracks rules each of these param groups.
     """
-    import yaml
-
     with connect(server) as client:
         stored = client.get_schedule(name, revision)
     if as_json:
@@ -44,5 +42,4 @@ def show(
     )
     put_parameters(stored.schedule)
     put_resolved(stored.schedule, groups)
-    text = yaml.safe_dump(definition(stored.schedule), sort_keys=False, default_flow_style=None)
-    click.echo(f"\n{text}", nl=False)
+    click.echo(f"\n{yaml_text(definition(stored.schedule))}", nl=False)

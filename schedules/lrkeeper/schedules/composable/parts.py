@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any, Literal, TypeAlias
 
 from lrkeeper.schedules import checks
+from lrkeeper.schedules.shape import DefinitionError
+from lrkeeper.schedules.sugar import levels, spans
 
 Axis: TypeAlias = Literal["steps", "epochs", "samples", "tokens"]
 """What a clock counts."""
@@ -102,7 +104,9 @@ def height(value: Height, base: float, before: float) -> float:
 def span(
     owner: str, field: str, value: Any, *, above: float | None = None, at_least: float | None = None
 ) -> Span:
-    """Return a span; a plain number is of steps. Raises TypeError or ValueError."""
+    """Return a span; a plain number is of steps, a text as in schedule files. Raises TypeError or ValueError."""
+    if isinstance(value, str):
+        value = Span(**_read(spans.span, owner, field, value))
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = Span(steps=value)
     if not isinstance(value, Span):
@@ -114,7 +118,9 @@ def span(
 
 
 def level(owner: str, field: str, value: Any) -> Level:
-    """Return a level; a plain number is absolute. Raises TypeError or ValueError."""
+    """Return a level; a plain number is absolute, a text as in schedule files. Raises TypeError or ValueError."""
+    if isinstance(value, str):
+        value = Level(**_read(levels.level, owner, field, value))
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = Level(absolute=value)
     if not isinstance(value, Level):
@@ -150,6 +156,15 @@ def lengths(owner: str, field: str, values: Iterable[Length]) -> list[float]:
     for place, (before, after) in enumerate(pairwise(found), start=1):
         if after <= before:
             raise ValueError(f"{owner}: {field}[{place}] is {after:g}, after {before:g}; times must increase")
+    return found
+
+
+def _read(reader: Callable[[Any, str], Any], owner: str, field: str, text: str) -> dict[str, Any]:
+    """Return the fields of a part that a text means. Raises ValueError."""
+    try:
+        found: dict[str, Any] = reader(text, field)
+    except DefinitionError as error:
+        raise ValueError(f"{owner}: {field} {error.problem}") from None
     return found
 
 
