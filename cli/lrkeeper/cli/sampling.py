@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +11,7 @@ from lrkeeper.cli.spans import Span
 
 if TYPE_CHECKING:
     from lrkeeper.schedules import Schedule
+    from lrkeeper.schedules.numbers import Row
 
 POINTS = 2000
 ALL = 100_000
@@ -18,9 +19,7 @@ ALL = 100_000
 MOST = 10**12
 
 
-def sample(
-    schedule: Schedule, base_lrs: Sequence[float], first: int, count: int, also: Iterable[int] = ()
-) -> list[Span]:
+def sample(schedule: Schedule, base: Row, first: int, count: int, also: Iterable[int] = ()) -> list[Span]:
     """Return values at `POINTS` steps of `count` from `first` on, and at those of `also`: each as a span to the next.
 
     Raises ClickException where only the steps before lead to a step.
@@ -35,7 +34,6 @@ def sample(
     last = first + count - 1
     apart = max(1, count // POINTS)
     steps = sorted({*range(first, last + 1, apart), last, *(step for step in also if first <= step <= last)})
-    base = {"lr": tuple(base_lrs)}
     found: list[Span] = []
     for step, after in zip(steps, [*steps[1:], last + 1], strict=True):
         try:

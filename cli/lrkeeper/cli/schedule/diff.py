@@ -73,7 +73,7 @@ def diff(
 
 def _spans(schedule: Schedule, base_lrs: tuple[float, ...], steps: int) -> list[Span]:
     if steps > ALL:
-        return sample(schedule, base_lrs, 0, steps)
+        return sample(schedule, {"lr": base_lrs}, 0, steps)
     return list(spans_of(evaluated(schedule, base_lrs, 0, steps).table))
 
 
@@ -81,7 +81,7 @@ def _parting(both: Sequence[Schedule], base_lrs: tuple[float, ...], step: int, a
     """Return the first step that differs, of those up to one that does and lie `apart` from the last that did not."""
     while apart > 1:
         first = max(0, step - apart)
-        one, other = (sample(schedule, base_lrs, first, step - first + 1) for schedule in both)
+        one, other = (sample(schedule, {"lr": base_lrs}, first, step - first + 1) for schedule in both)
         found: int = _difference(one, other)["first_step"]
         step, apart = found, apart // POINTS
     return step

@@ -73,7 +73,7 @@ def preview(
     if steps > ALL:
         read = read_schedule(schedule, server)
         stages = within(stages_of(read), first_step, first_step + steps)
-        spans = sample(read, base_lrs or (0.1,), first_step, steps, corners(stages))
+        spans = sample(read, {"lr": base_lrs or (0.1,)}, first_step, steps, corners(stages))
         shown = Shown(read, spans, stages, sampled=True)
     else:
         if schedule_files.is_file(schedule):
