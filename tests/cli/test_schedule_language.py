@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import yaml
 
 from lrkeeper.cli.forms import canonical
+from lrkeeper.schedules import codec
+from lrkeeper.schedules.shape import UnknownKind
 from tests.cli.conftest import Cli
 
 PAGE = (Path(__file__).parents[2] / "docs" / "schedule-files.md").read_text(encoding="utf-8")
@@ -32,6 +35,8 @@ def test_an_example_is_a_definition(text: str) -> None:
     if text != FILES["wrong.yaml"]:
         found = canonical(yaml.safe_load(text))
         assert canonical(found) == found
+        with suppress(UnknownKind):
+            codec.from_dict(found)
 
 
 @pytest.mark.parametrize(("written", "means"), PAIRS)

@@ -120,7 +120,7 @@ TRAPS = {
     "a parameter that is not there": (
         "parameters: {warmup_steps: 5}\nlr: {ramp: {from: 1%, over: $warmup_stpes}}",
         "lr.ramp.over",
-        "$warmup_stpes, which the definition does not have",
+        "of the parameter $warmup_stpes, which the definition does not have",
         "$warmup_steps",
     ),
     "torch going back to the base lr": (

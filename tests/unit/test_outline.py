@@ -48,6 +48,11 @@ def test_the_stages_of_tracks_are_those_of_the_lr_of_all_groups() -> None:
     assert found == [("warmup", 0, 10), ("hold", 10, 90), ("decay", 90, None)]
 
 
+def test_parameters_may_stand_in_expressions() -> None:
+    found = stages_in(codec.message_of(yaml.safe_load(TRACKS.replace("$w", "$(2 * w + 1)"))))
+    assert [stage.first for stage in found] == [0, 21, 101]
+
+
 def test_what_hangs_on_a_parameter_that_is_not_known_has_no_stages() -> None:
     assert stages_in(codec.message_of(yaml.safe_load(TRACKS.replace("$w", "$n")))) == []
 

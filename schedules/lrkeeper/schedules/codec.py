@@ -40,7 +40,7 @@ from lrkeeper.schedules.sequence import Sequence, Stage
 from lrkeeper.schedules.sequential_lr import SequentialLR
 from lrkeeper.schedules.shape import DefinitionError, UnknownKind, check_shape
 from lrkeeper.schedules.step_lr import StepLR
-from lrkeeper.schedules.sugar import expanded, where
+from lrkeeper.schedules.sugar import expanded, placed
 from lrkeeper.schedules.swalr import SWALR
 from lrkeeper.v1 import schedule_pb2
 
@@ -152,7 +152,7 @@ def from_dict(value: Any, *, path: str = "schedule") -> Schedule:
     try:
         return decode(_message(value, path), path=path)
     except DefinitionError as error:
-        raise DefinitionError(where(value, error.field, path), error.problem) from error
+        raise placed(error, value, path) from error
 
 
 def message_of(value: Any, *, path: str = "schedule") -> schedule_pb2.Schedule:
@@ -164,7 +164,7 @@ def message_of(value: Any, *, path: str = "schedule") -> schedule_pb2.Schedule:
     try:
         return _message(value, path)
     except DefinitionError as error:
-        raise DefinitionError(where(value, error.field, path), error.problem) from error
+        raise placed(error, value, path) from error
 
 
 def _message(value: Any, path: str) -> schedule_pb2.Schedule:

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 from google.protobuf.message import Message
 
 from lrkeeper.schedules.codec import encode
+from lrkeeper.schedules.expressions import parse
 from lrkeeper.schedules.schedule import Schedule
 from lrkeeper.v1 import schedule_pb2
 
@@ -90,16 +91,24 @@ def _resolve(message: Message, total: schedule_pb2.Span | None, values: Mapping[
         unit = total.WhichOneof("unit") if total is not None else None
         if message.HasField("fraction") and unit not in (None, "fraction", "parameter"):
             setattr(message, str(unit), message.fraction * getattr(total, str(unit)))
-        elif message.parameter in values:
-            message.steps = values[message.parameter]
+        elif message.HasField("parameter") and (steps := _given(message.parameter, values)) is not None:
+            message.steps = steps
     elif isinstance(message, schedule_pb2.Level):
-        if message.parameter in values:
-            message.absolute = values[message.parameter]
+        if message.HasField("parameter") and (value := _given(message.parameter, values)) is not None:
+            message.absolute = value
     else:
         for field, value in message.ListFields():
             for each in value if field.is_repeated else (value,):
                 if isinstance(each, Message):
                     _resolve(each, total, values)
+
+
+def _given(text: str, values: Mapping[str, float]) -> float | None:
+    """Return the value of a parameter, or of an expression of some; None if there is none."""
+    try:
+        return parse(text, frozenset(values)).evaluate(values)
+    except ValueError:  # an ExpressionError or EvaluationError
+        return None
 
 
 def length(span: schedule_pb2.Span) -> tuple[str, float] | None:

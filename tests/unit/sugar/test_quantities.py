@@ -33,6 +33,7 @@ SPANS: dict[Any, dict[str, Any]] = {
     "0.1%": {"fraction": 0.001},
     "-5ba": {"steps": -5},
     "$warmup_steps": {"parameter": "warmup_steps"},
+    "$(total_steps - warmup_steps)": {"parameter": "total_steps - warmup_steps"},
 }
 
 LEVELS: dict[Any, dict[str, Any]] = {
@@ -46,6 +47,7 @@ LEVELS: dict[Any, dict[str, Any]] = {
     "prev": {"before": 1},
     "0.5prev": {"before": 0.5},
     "$peak": {"parameter": "peak"},
+    "$(0.1 * peak)": {"parameter": "0.1 * peak"},
 }
 
 BAD_SPANS: dict[Any, str] = {

@@ -58,7 +58,7 @@ TRACKS = {
 }
 
 BAD = {
-    "lr: {base: $peak, hold: 1x}": "lr.base: is '$peak'; it must be a number; a parameter",
+    "lr: {scale: $peak, hold: 1x}": "lr.scale: is '$peak'; it must be a number; a parameter",
     "lr: {base: 10%, hold: 1x}": "lr.base: is '10%'; it must be a number",
     "lr: {bsae: 1, hold: 1x}": "lr.bsae: is not known; .*; did you mean base?",
     "lr: {bsae: 1}": "lr.bsae: is not known; .*; did you mean base?",

@@ -9,12 +9,11 @@ from lrkeeper.schedules.lint import jumps, lengths, ramps
 from lrkeeper.schedules.lint.finding import Finding
 from lrkeeper.schedules.lint.whole import Whole
 from lrkeeper.schedules.shape import DefinitionError, UnknownKind
-from lrkeeper.schedules.sugar import expanded, where
+from lrkeeper.schedules.sugar import expanded, placed, where
 
 __all__ = ["Finding", "lint"]
 
 _RULES = (
-    lengths.hangs_on_nothing,
     lengths.does_not_add_up,
     lengths.never_begins,
     ramps.rises_again,
@@ -38,13 +37,15 @@ def lint(value: Any, *, path: str = "", base: float = 0.1, steps: int | None = N
     except DefinitionError as error:
         return [Finding(error.field, error.problem, "")]
     whole = Whole(message, path, base, steps)
-    found = [finding for rule in _RULES for finding in rule(whole)]
+    found = list(lengths.hangs_on_nothing(whole))
     if not found:
         try:
             codec.decode(message, path=path)
         except UnknownKind:
             pass
         except DefinitionError as error:
-            found = [Finding(error.field, error.problem, "")]
-    placed = [finding._replace(path=where(written, finding.path, path).lstrip(".")) for finding in found]
-    return list(dict.fromkeys(placed))
+            error = placed(error, written, path)
+            return [Finding(error.field.lstrip("."), error.problem, "")]
+    found += [finding for rule in _RULES for finding in rule(whole)]
+    put = [finding._replace(path=where(written, finding.path, path).lstrip(".")) for finding in found]
+    return list(dict.fromkeys(put))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from lrkeeper.schedules.lint.finding import Finding
@@ -11,6 +12,8 @@ from lrkeeper.schedules.outline import length, starts_of
 from lrkeeper.schedules.sugar.hints import meant
 from lrkeeper.v1 import schedule_pb2
 
+_NAME = re.compile(r"\b[A-Za-z_]\w*\b(?!\s*\()")
+_CONSTANTS = {"e", "pi"}
 _LENGTHS = {"cosine_annealing_lr": "T_max", "polynomial_lr": "total_iters", "linear_lr": "total_iters"}
 
 
@@ -71,7 +74,7 @@ def never_begins(whole: Whole) -> Iterator[Finding]:
 def hangs_on_nothing(whole: Whole) -> Iterator[Finding]:
     """Fractions without a total, and parameters that are not declared."""
     tracks = whole.message.tracks
-    names = [parameter.name for parameter in tracks.parameters]
+    names = {parameter.name for parameter in tracks.parameters}
     for path, message in messages(whole.message, whole.path):
         if not isinstance(message, schedule_pb2.Span | schedule_pb2.Level):
             continue
@@ -83,13 +86,14 @@ def hangs_on_nothing(whole: Whole) -> Iterator[Finding]:
                 f"is {message.fraction:g} of the total, and there is no total",
                 "total: 100000ba beside lr: {...}, or a length in steps",
             )
-        elif message.HasField("parameter") and message.parameter not in names:
-            near = meant(message.parameter, names)
-            yield Finding(
-                path,
-                f"is the parameter ${message.parameter}, which the definition does not have",
-                f"${near}" if near else f"parameters: {{{message.parameter}: ...}} beside lr: {{...}}",
-            )
+        elif message.HasField("parameter"):
+            for name in sorted(set(_NAME.findall(message.parameter)) - names - _CONSTANTS):
+                near = meant(name, names)
+                yield Finding(
+                    path,
+                    f"is of the parameter ${name}, which the definition does not have",
+                    f"${near}" if near else f"parameters: {{{name}: ...}} beside lr: {{...}}",
+                )
 
 
 def _end(node: Node) -> tuple[str, float] | None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrkeeper.schedules.sugar.written import where
+from lrkeeper.schedules.sugar.written import placed, where
 
-__all__ = ["expanded", "where"]
+__all__ = ["expanded", "placed", "where"]
 
 
 def expanded(value: Any, path: str = "") -> Any:

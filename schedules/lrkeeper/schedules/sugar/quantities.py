@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from lrkeeper.schedules.shape import DefinitionError
 
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)?\s*(.*?)\s*", re.ASCII)
-_PARAMETER = re.compile(r"\$([A-Za-z0-9_]+)", re.ASCII)
+_PARAMETER = re.compile(r"\$(?:([A-Za-z0-9_]+)|\((.+)\))", re.ASCII)
 
 
 class Quantity(NamedTuple):
@@ -32,9 +32,9 @@ def quantity(text: str) -> Quantity:
 
 
 def parameter(text: str) -> str | None:
-    """Return the name of the parameter that a text such as "$peak" means, if it means one."""
+    """Return the parameter, or the expression of some, that a text means: "$peak", "$(total_steps - warmup_steps)"."""
     match = _PARAMETER.fullmatch(text.strip())
-    return match.group(1) if match else None
+    return (match.group(1) or match.group(2).strip() or None) if match else None
 
 
 def plain(number: Decimal) -> int | float:

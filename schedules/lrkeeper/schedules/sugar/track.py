@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lrkeeper.schedules.shape import DefinitionError
 from lrkeeper.schedules.sugar.hints import meant, unknown
 from lrkeeper.schedules.sugar.levels import parsed
-from lrkeeper.schedules.sugar.quantities import finite, plain, quantity
+from lrkeeper.schedules.sugar.quantities import finite, parameter, plain, quantity
 from lrkeeper.schedules.sugar.schedules import KNOWN, is_word, words_in
 from lrkeeper.schedules.sugar.written import Written, under
 from lrkeeper.v1 import schedule_pb2
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _SCHEDULE = schedule_pb2.Schedule.DESCRIPTOR
 _LEVEL = schedule_pb2.Level.DESCRIPTOR
 _NUMBERS = ("base", "scale")
+_BASE_PARAMETER = "base_parameter"
+_INSTEAD = ({"schedule", "link"}, {"base", _BASE_PARAMETER})
+"""What of a group takes the place of what all groups have."""
 _OWN = (*_NUMBERS, "link", "schedule")
 
 
@@ -42,18 +45,18 @@ def track(
         _long(expansion, made, value, path)
     if group is not None:
         made["group"] = group
-        own = made.keys() & {"schedule", "link"}
-        for field in whole or {}:
-            if field not in ("name", *made) and not (own and field in ("schedule", "link")):
+        own = set(made).union(*(fields for fields in _INSTEAD if fields & made.keys()))
+        for field, content in (whole or {}).items():
+            if field not in own:
                 assert whole is not None
-                made[field] = whole[field]
+                made[field] = content
                 made.places[field] = whole.places.get(field, whole.path)
         if not made.keys() & {"schedule", "link"}:
             raise DefinitionError(
                 path, f"says no schedule, and there is no {name} of all groups that it could have"
             )
     elif not made.keys() & {"schedule", "link"}:
-        if "base" not in made:
+        if not made.keys() & {"base", _BASE_PARAMETER}:
             raise DefinitionError(path, "says neither a schedule nor a base value")
         made["schedule"] = Written(
             {"constant": Written({"value": Written({"relative": 1}, path)}, path)}, path
@@ -75,6 +78,11 @@ def _long(expansion: Expansion, made: Written, value: dict[Any, Any], path: str)
     rest = {key: item for key, item in value.items() if key not in _OWN}
     for key in _NUMBERS:
         if key in value:
+            given = parameter(value[key]) if key == "base" and isinstance(value[key], str) else None
+            if given is not None and _BASE_PARAMETER in schedule_pb2.Track.DESCRIPTOR.fields_by_name:
+                made[_BASE_PARAMETER] = given
+                made.places[_BASE_PARAMETER] = under(path, key)
+                continue
             made[key] = _number(value[key], under(path, key))
             made.places[key] = under(path, key)
     for key in rest:

@@ -15,7 +15,7 @@ from lrkeeper.v1 import schedule_pb2
 if TYPE_CHECKING:
     from lrkeeper.schedules.sugar.expansion import Expansion
 
-_USUAL = ("lr", "weight_decay", "momentum")
+_USUAL = ("lr", "weight_decay", "momentum", "beta2", "eps")
 _ABOUT = ("total", "parameters", "groups")
 _SPAN = schedule_pb2.Span.DESCRIPTOR
 

@@ -6,7 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from lrkeeper.schedules.shape import DefinitionError
+
 _PART = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
+_TRACK = re.compile(r"(?:Tracks: )?(tracks\[\d+\](?:\.\w+)*)(?::| (?=is\b|has\b)) ?")
+"""How a track is named by a problem of the whole."""
 
 
 class Written(dict[str, Any]):
@@ -29,6 +33,16 @@ class Written(dict[str, Any]):
 def under(path: str, key: Any) -> str:
     """Return the path of a mapping's field."""
     return f"{path}.{key}" if path else str(key)
+
+
+def placed(error: DefinitionError, value: Any, path: str) -> DefinitionError:
+    """Return the error of an expanded definition with the path at which its author wrote what is wrong."""
+    inner = _TRACK.match(error.problem)
+    if inner is None:
+        return DefinitionError(where(value, error.field, path), error.problem)
+    tracks = error.field if error.field.endswith(".tracks") else f"{error.field}.tracks"
+    field = f"{tracks}.{inner.group(1)}"
+    return DefinitionError(where(value, field, path), error.problem[inner.end() :])
 
 
 def where(value: Any, field: str, path: str) -> str:
