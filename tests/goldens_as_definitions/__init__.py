@@ -12,6 +12,7 @@ from typing import Any
 from lrkeeper import schedules as S
 from lrkeeper.schedules import Schedule, cursor
 from lrkeeper.schedules.composable.closed_form import ClosedForm
+from lrkeeper.schedules.importers.megatron import weight_decay_from_megatron
 
 FOLDER = Path(__file__).resolve().parent.parent / "goldens"
 
@@ -164,3 +165,10 @@ def _ignite(curve: Curve, group: int, track: str) -> Schedule:
     base = curve["base"]
     lr = base[group] if isinstance(base, list) else base
     return S.from_ignite(curve["name"], lr=lr, group=group, track=track, **curve["arguments"])
+
+
+def megatron_weight_decay(curve: Curve, group: int) -> Schedule:
+    """Return the definition of a curve's weight decay."""
+    own = megatron_group(curve, group)
+    made = weight_decay_from_megatron(**{**curve["arguments"], **own})
+    return S.Affine(made, scale=own["wd_mult"]) if "wd_mult" in own else made

@@ -13,7 +13,7 @@ import pytest
 from lrkeeper import schedules as S
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.importers.deepspeed import momentum_from_deepspeed
-from lrkeeper.schedules.importers.megatron import weight_decay_from_megatron
+from scripts.goldens import table
 from tests.goldens_as_definitions import (
     BY_METRIC,
     FILES,
@@ -21,7 +21,7 @@ from tests.goldens_as_definitions import (
     apart,
     curves,
     ignite_momentum,
-    megatron_group,
+    megatron_weight_decay,
     mmengine_momentum,
 )
 
@@ -75,13 +75,8 @@ def test_the_momentum_of_deepspeed_is_a_schedule_of_its_own(curve: Curve) -> Non
     ids=lambda c: f"{c['name']}-{c['case']}",
 )
 def test_the_weight_decay_of_megatron_is_a_schedule_of_its_own(curve: Curve) -> None:
-    def weight_decay(group: int) -> Schedule:
-        own = megatron_group(curve, group)
-        return S.Affine(
-            weight_decay_from_megatron(**{**curve["arguments"], **own}), scale=own.get("wd_mult", 1.0)
-        )
-
-    assert apart(curve, weight_decay, "weight_decay") <= 1e-12
+    error = apart(curve, lambda group: megatron_weight_decay(curve, group), "weight_decay")
+    assert error <= 1e-12
 
 
 @pytest.mark.parametrize(
@@ -109,5 +104,10 @@ def test_what_follows_a_metric_is_no_formula_of_the_time(file: str, name: str) -
     if (file, name) == ("transformers", "reduce_lr_on_plateau"):
         assert S.from_hf(name, factor=0.5, patience=3) == S.ReduceLROnPlateau(factor=0.5, patience=3)
         return
+    curve = {"name": name, "case": "", "arguments": {}, "base": 0.1}
     with pytest.raises(ValueError, match="metric"):
-        FILES[file]({"name": name, "case": "", "arguments": {}, "base": 0.1}, 0)
+        mmengine_momentum(curve) if name.endswith("Momentum") else FILES[file](curve, 0)
+
+
+def test_the_page_of_other_libraries_is_what_its_script_writes() -> None:
+    assert table.PAGE.read_text(encoding="utf-8") == table.page()
