@@ -12,6 +12,7 @@ from typing import Any
 from lrkeeper import schedules as S
 from lrkeeper.schedules import Schedule, cursor
 from lrkeeper.schedules.composable.closed_form import ClosedForm
+from lrkeeper.schedules.importers.megatron import weight_decay_from_megatron
 
 FOLDER = Path(__file__).resolve().parent.parent / "goldens"
 
@@ -30,13 +31,24 @@ FILES: dict[str, Callable[[Curve, int], Schedule]] = {
     "megatron": lambda curve, group: S.from_megatron(
         **{**curve["arguments"], **megatron_group(curve, group)}
     ),
+    "ignite": lambda curve, group: _ignite(curve, group, "lr"),
+    "mmengine": lambda curve, _group: _mmengine(curve, "lr"),
     "keras_float64": lambda curve, _group: S.from_keras(curve["name"], **curve["arguments"]),
 }
 """What makes the definition of a curve for a param group, by file."""
 
+OVERLAP = (
+    S.ExponentialLR(0.99)
+    .then(S.ChainedScheduler([S.ExponentialLR(0.99), S.CosineAnnealingLR(40, 0.01)]), at=20)
+    .then(S.Constant(S.Level(before=1.0)), at=59)
+)
+"""mmengine's list "overlap" by hand: schedulers at once that do not only multiply have no closed form, but torch's."""
+
 BY_METRIC = {
     "transformers": {"reduce_lr_on_plateau", "greedy"},
     "timm": {"PlateauLRScheduler"},
+    "ignite": {"ReduceLROnPlateauScheduler"},
+    "mmengine": {"ReduceOnPlateauLR", "ReduceOnPlateauMomentum"},
     "optax": {"reduce_on_plateau"},
     "optax_float64": {"reduce_on_plateau"},
     "keras": {"ReduceLROnPlateau"},
@@ -127,3 +139,36 @@ def megatron_group(curve: Curve, group: int) -> dict[str, Any]:
     _, _, groups = curve["note"].partition("the groups hold ")
     own = ast.literal_eval(groups)[group] if groups else {}
     return {"unit": "steps", **own}
+
+
+def mmengine_momentum(curve: Curve) -> Schedule:
+    """Return the definition of a curve's momentum."""
+    return _mmengine(curve, "momentum")
+
+
+def _mmengine(curve: Curve, track: str) -> Schedule:
+    if curve["case"].startswith("overlap"):
+        return OVERLAP
+    if curve["name"] != "list":
+        return S.from_mmengine({"type": curve["name"], **curve["arguments"]}, track=track)
+    return S.from_mmengine(curve["arguments"]["param_scheduler"], epoch_length=5, track=track)
+
+
+def ignite_momentum(curve: Curve) -> Schedule:
+    """Return the definition of a curve's momentum."""
+    return _ignite(curve, 0, "momentum")
+
+
+def _ignite(curve: Curve, group: int, track: str) -> Schedule:
+    if curve["arguments"].get("param_name", track) != track:
+        return S.Constant()
+    base = curve["base"]
+    lr = base[group] if isinstance(base, list) else base
+    return S.from_ignite(curve["name"], lr=lr, group=group, track=track, **curve["arguments"])
+
+
+def megatron_weight_decay(curve: Curve, group: int) -> Schedule:
+    """Return the definition of a curve's weight decay."""
+    own = megatron_group(curve, group)
+    made = weight_decay_from_megatron(**{**curve["arguments"], **own})
+    return S.Affine(made, scale=own["wd_mult"]) if "wd_mult" in own else made

@@ -13,10 +13,22 @@ import pytest
 from lrkeeper import schedules as S
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.importers.deepspeed import momentum_from_deepspeed
-from lrkeeper.schedules.importers.megatron import weight_decay_from_megatron
-from tests.goldens_as_definitions import BY_METRIC, FILES, Curve, apart, curves, megatron_group
+from scripts.goldens import table
+from tests.goldens_as_definitions import (
+    BY_METRIC,
+    FILES,
+    Curve,
+    apart,
+    curves,
+    ignite_momentum,
+    megatron_weight_decay,
+    mmengine_momentum,
+)
 
 IN_FLOAT32 = {"keras", "optax", "optax_float64"}
+LOST_DIGITS = {("mmengine", "OneCycleLR", "linear")}
+"""Where a library itself loses digits near the curve's least value, which is then compared with the largest."""
+
 COSINES_IN_FLOAT32 = {"keras_float64": {"CosineDecay", "CosineDecayRestarts"}}
 
 
@@ -31,7 +43,8 @@ def every(*files: str) -> Any:
 @pytest.mark.parametrize(("file", "curve"), every())
 def test_a_definition_gives_what_the_library_gives(file: str, curve: Curve) -> None:
     single = file in IN_FLOAT32 or curve["name"] in COSINES_IN_FLOAT32.get(file, ())
-    error = apart(curve, lambda group: FILES[file](curve, group), of_the_largest=single)
+    whole = single or (file, curve["name"], curve["case"]) in LOST_DIGITS
+    error = apart(curve, lambda group: FILES[file](curve, group), of_the_largest=whole)
     assert error <= (1e-6 if single else 1e-12)
 
 
@@ -62,13 +75,28 @@ def test_the_momentum_of_deepspeed_is_a_schedule_of_its_own(curve: Curve) -> Non
     ids=lambda c: f"{c['name']}-{c['case']}",
 )
 def test_the_weight_decay_of_megatron_is_a_schedule_of_its_own(curve: Curve) -> None:
-    def weight_decay(group: int) -> Schedule:
-        own = megatron_group(curve, group)
-        return S.Affine(
-            weight_decay_from_megatron(**{**curve["arguments"], **own}), scale=own.get("wd_mult", 1.0)
-        )
+    error = apart(curve, lambda group: megatron_weight_decay(curve, group), "weight_decay")
+    assert error <= 1e-12
 
-    assert apart(curve, weight_decay, "weight_decay") <= 1e-12
+
+@pytest.mark.parametrize(
+    ("file", "curve"), [each for each in every("mmengine", "ignite") if "tracks" in each.values[1]]
+)
+def test_the_momentum_of_mmengine_and_ignite_is_a_schedule_of_its_own(file: str, curve: Curve) -> None:
+    (track,) = curve["tracks"]
+    of = mmengine_momentum if file == "mmengine" else ignite_momentum
+    assert apart({**curve, "base": 0.9}, lambda _group: of(curve), track) <= 1e-12
+
+
+def test_schedulers_of_mmengine_that_change_each_others_values_are_refused() -> None:
+    both = [
+        {"type": "ExponentialLR", "gamma": 0.99, "end": 60},
+        {"type": "CosineAnnealingLR", "T_max": 40, "eta_min": 0.01, "begin": 20, "end": 60},
+    ]
+    with pytest.raises(
+        ValueError, match="that has no closed form; torch's classes in a chained_scheduler do the same"
+    ):
+        S.from_mmengine(both)
 
 
 @pytest.mark.parametrize(("file", "name"), [(file, name) for file in BY_METRIC for name in BY_METRIC[file]])
@@ -76,5 +104,10 @@ def test_what_follows_a_metric_is_no_formula_of_the_time(file: str, name: str) -
     if (file, name) == ("transformers", "reduce_lr_on_plateau"):
         assert S.from_hf(name, factor=0.5, patience=3) == S.ReduceLROnPlateau(factor=0.5, patience=3)
         return
+    curve = {"name": name, "case": "", "arguments": {}, "base": 0.1}
     with pytest.raises(ValueError, match="metric"):
-        FILES[file]({"name": name, "arguments": {}, "base": 0.1}, 0)
+        mmengine_momentum(curve) if name.endswith("Momentum") else FILES[file](curve, 0)
+
+
+def test_the_page_of_other_libraries_is_what_its_script_writes() -> None:
+    assert table.PAGE.read_text(encoding="utf-8") == table.page()

@@ -46,14 +46,16 @@ if TYPE_CHECKING:
     from lrkeeper.schedules.importers.composer import from_composer
     from lrkeeper.schedules.importers.deepspeed import from_deepspeed
     from lrkeeper.schedules.importers.hf import from_hf
+    from lrkeeper.schedules.importers.ignite import from_ignite
     from lrkeeper.schedules.importers.keras import from_keras
     from lrkeeper.schedules.importers.megatron import from_megatron
+    from lrkeeper.schedules.importers.mmengine import from_mmengine
     from lrkeeper.schedules.importers.optax import from_optax
     from lrkeeper.schedules.importers.timm import from_timm
 
     from_torch: Callable[[Any], Schedule]
 
-_IMPORTERS = ("composer", "deepspeed", "hf", "keras", "megatron", "optax", "timm")
+_IMPORTERS = ("composer", "deepspeed", "hf", "ignite", "keras", "megatron", "mmengine", "optax", "timm")
 
 __all__ = [
     "SWALR",
@@ -98,8 +100,10 @@ __all__ = [
     "from_composer",
     "from_deepspeed",
     "from_hf",
+    "from_ignite",
     "from_keras",
     "from_megatron",
+    "from_mmengine",
     "from_optax",
     "from_timm",
     "from_torch",
