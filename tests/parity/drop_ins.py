@@ -40,7 +40,7 @@ def trace(module: Any, mode: str, cls: str, seed: int, steps: int) -> list[Any]:
     random = Random(f"{mode}/{cls}/{seed}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        program = built(cls, random, module)
+        program = built(mode, cls, random, module)
         program.restores = True  # a drop-in writes the checkpoint's lr where torch leaves a stale one
         found: list[Any] = [bits(program.optimizer)]
         resume_at = random.randint(1, steps // 2) if mode == "resume" else None
@@ -70,7 +70,7 @@ def main() -> int:
     print(f"{'class':<30} {'mode':<8} {'programs':>9} {'mismatches':>10}")
     with ProcessPoolExecutor(2) as pool:
         for cls in CLASSES:
-            for mode in modes_of(cls):
+            for mode in (*modes_of(cls), "groups"):
                 whole = options.count if mode == "step" else options.rest
                 pieces = [(min(100, whole - start), start) for start in range(0, whole, 100)]
                 futures = [pool.submit(run, mode, cls, n, start) for n, start in pieces]

@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -27,12 +27,12 @@ from tests.client.classes import TORCH
 from tests.parity.plans import CLASSES, COMPOSITES, Configuration, configuration
 
 STEPS = 200
-MODES = ("step", "resume", "edits", "epoch")
+MODES = ("step", "float32", "resume", "edits", "epoch")
 
 
 def modes_of(cls: str) -> tuple[str, ...]:
     """Return the modes in which a class is compared: composites take no epoch."""
-    return MODES[:3] if cls in COMPOSITES else MODES
+    return MODES[:4] if cls in COMPOSITES else MODES
 
 
 def run(mode: str, cls: str, count: int, seed: int) -> list[str]:
@@ -97,6 +97,8 @@ class Program:
         if mode == "edits" and self.random.random() < 0.05:
             self.edit()
             seen = row_of(self.optimizer, tracks)
+        if mode == "groups" and self.random.random() < 0.02:
+            self.unfreeze()
         if mode == "epoch" and self.random.random() < 0.3:
             arguments["epoch"] = self.epoch()
         if self.drawn.plan.name == "ReduceLROnPlateau":
@@ -115,6 +117,11 @@ class Program:
             group["lr"].fill_(lr)
         else:
             group["lr"] = lr
+
+    def unfreeze(self) -> None:
+        """Add a param group, as a job does that trains its layers one after another."""
+        lr = self.drawn.number(self.random.uniform(1e-4, 0.5))
+        self.optimizer.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": lr})
 
     def epoch(self) -> float:
         if self.drawn.plan.name == "CosineAnnealingWarmRestarts" and self.random.random() < 0.4:
@@ -145,14 +152,17 @@ class Program:
 def _compared(mode: str, cls: str, random: Random) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        theirs = built(cls, random)
+        theirs = built(mode, cls, random)
         return _difference(mode, theirs, random)
 
 
-def built(cls: str, random: Random, module: Any = TORCH) -> Program:
+def built(mode: str, cls: str, random: Random, module: Any = TORCH) -> Program:
     """Draw until the constructor takes it."""
     while True:
-        theirs = Program(configuration(cls, random), random, module)
+        drawn = configuration(cls, random)
+        if mode == "float32":
+            drawn = replace(drawn, dtype=mode)
+        theirs = Program(drawn, random, module)
         try:
             theirs.build()
         except (ArithmeticError, NotImplementedError, ValueError):

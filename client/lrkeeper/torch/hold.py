@@ -56,6 +56,7 @@ class Hold:
         self._before: tuple[views.Group, ...] = ()
         self._first: groups.Held | None = None  # the row at construction; None: what the optimizer will hold
         self._written: groups.Held | None = None
+        self._brought: Schedule | str | None = None
         self._too_late = False  # a change of other code came at a step that is committed already
         self._hook: Any = None
         self._awake = False
@@ -131,7 +132,7 @@ class Hold:
     def definable(self, scheduler: Any) -> bool:
         """Whether there is a definition: torch takes arguments, and groups, that make none, and fails at a step."""
         try:
-            self._definition(scheduler)
+            self._defined(scheduler)
         except (TypeError, KeyError):
             return False
         return True
@@ -153,7 +154,7 @@ class Hold:
         if self._written is not None:
             held = groups.values(scheduler.optimizer, self._tracks)
             self._written = {t: (*own, *held[t][len(own) :]) for t, own in self._written.items()}
-        self.position.grow(self._definition(scheduler), (*ticket.groups, *added))
+        self.position.grow(self._defined(scheduler), (*ticket.groups, *added))
 
     def learn(self, scheduler: Any, metric: float | None, epoch: float | None) -> Given:
         """Return what the next step is given: these, and what other code has written into the groups."""
@@ -221,9 +222,18 @@ class Hold:
     def _adopts(self) -> bool:
         return self.position.options.on_local_change == "adopt"
 
+    def _defined(self, scheduler: Any) -> Schedule | str:
+        """Return the definition; as it last was where groups have been added that lack what a member reads there."""
+        try:
+            self._brought = self._definition(scheduler)
+        except KeyError:
+            if self._brought is None:
+                raise
+        return self._brought
+
     def _tracks_of(self, scheduler: Any) -> tuple[str, ...]:
         try:
-            definition = self._definition(scheduler)
+            definition = self._defined(scheduler)
         except TypeError:
             return ("lr",)
         return self.position.definition(definition).tracks
@@ -247,7 +257,7 @@ class Hold:
             return
         if self._first is not None:
             self._check_groups(scheduler)
-        definition = self._definition(scheduler)
+        definition = self._defined(scheduler)
         if self.opened:
             self.position.open(definition, self._groups, None)
             return
