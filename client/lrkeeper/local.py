@@ -40,7 +40,7 @@ class LocalRuns:
                 step = start.checkpoint.step
             cursor = Cursor.from_json(start.origin.cursor, base)
             cursor, _, _ = extend(schedule, base, cursor, step - cursor.step, start.origin.given)
-            cursor = Cursor(step, cursor.memory, cast_row(start.origin.values.row(step), base))
+            cursor = Cursor(step, cursor.memory, cast_row(start.origin.values.row(step), cursor.row))
         uid = f"local-{uuid4()}"
         self._runs[uid] = schedule, base, cursor
         self._given[uid] = {}
@@ -57,7 +57,7 @@ class LocalRuns:
             revision=1,
             values=Table.from_rows(cursor.step, [cursor.row]),
             schedule=schedule,
-            cursor=cursor.to_json(),
+            cursor=cursor.to_json(base),
             cursor_step=cursor.step,
             created=True,
         )
@@ -94,7 +94,7 @@ class LocalRuns:
             revision=revision,
             frontier=after.step + 1,
             failure=failure,
-            cursor=cursor.to_json(),
+            cursor=cursor.to_json(base),
             cursor_step=cursor.step,
             schedule=None,
             given=given,

@@ -40,7 +40,9 @@ def trace(module: Any, mode: str, cls: str, seed: int, steps: int) -> list[Any]:
     random = Random(f"{mode}/{cls}/{seed}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        program = built(cls, random, module)
+        program = built(cls, random, module, tensors=mode == "tensors")
+        if mode == "tensors":
+            mode = random.choice([m for m in modes_of(cls) if m != "tensors"])
         program.restores = True  # a drop-in writes the checkpoint's lr where torch leaves a stale one
         found: list[Any] = [bits(program.optimizer)]
         resume_at = random.randint(1, steps // 2) if mode == "resume" else None

@@ -162,7 +162,7 @@ def test_an_evaluation_goes_on_from_its_cursor_with_the_same_bits(schedule: Sche
         whole = cursor.extend(schedule, base, cursor.begin(schedule, base, base), 60)[1]
         at, rows = cursor.begin(schedule, base, base), []
         for count in (1, 8, 2, 30, 19):
-            at = cursor.Cursor.from_json(at.to_json(), base)
+            at = cursor.Cursor.from_json(at.to_json(base), base)
             at, more, failure = cursor.extend(schedule, base, at, count)
             assert failure is None
             rows += more

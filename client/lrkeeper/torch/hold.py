@@ -246,7 +246,7 @@ class Hold:
             step = step_of(scheduler)
             cursor = Cursor(step, self._memory(scheduler), self._first)
             row = Table.from_rows(step, [self._first])
-            origin = views.Origin(definition, cursor.to_json(), step, row)
+            origin = views.Origin(definition, cursor.to_json(self._first), step, row)
         self.position.open(definition, self._groups, origin)
 
     def _listen(self, scheduler: Any) -> None:
