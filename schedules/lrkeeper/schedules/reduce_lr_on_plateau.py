@@ -53,6 +53,10 @@ class ReduceLROnPlateau(TorchSchedule):
         checks.per_group("ReduceLROnPlateau", self, "min_lr")
         checks.inside("ReduceLROnPlateau", "eps", self.eps, at_least=0)
 
+    @property
+    def takes_metric(self) -> bool:
+        return True
+
     # Memory: last_epoch, best, cooldown_counter, num_bad_epochs.
 
     def construct(self, initial: Row | None, now: Row, inputs: Inputs) -> Built:

@@ -34,6 +34,11 @@ class Schedule(ABC):
         """The hyperparameters it moves: "lr", and "momentum" if that too."""
         return ("lr",)
 
+    @property
+    def takes_metric(self) -> bool:
+        """Whether its steps are given a metric: `scheduler.step(metric)`."""
+        return False
+
     @abstractmethod
     def check(self) -> None:
         """Raise TypeError or ValueError, naming the field, its value and what would be right.
