@@ -27,12 +27,12 @@ class LocalRuns:
                 f"schedule {start.schedule!r} is kept on a server, and LRKEEPER_MODE=off has none: "
                 "give the definition itself, such as S.StepLR(step_size=30)"
             )
-        base = _row(start.groups, "initial")
+        base = row_of_groups(start.groups, "initial")
         schedule = start.schedule
         if start.origin is None:
             if start.checkpoint is not None:
                 raise BadCheckpoint("the state dict does not carry enough to go on without a server")
-            cursor = begin(schedule, base, _row(start.groups, "current"))
+            cursor = begin(schedule, base, row_of_groups(start.groups, "current"))
         else:
             schedule = start.origin.schedule
             step = start.origin.values.first_step
@@ -101,7 +101,8 @@ class LocalRuns:
         )
 
 
-def _row(groups: tuple[views.Group, ...], which: str) -> Row:
+def row_of_groups(groups: tuple[views.Group, ...], which: str) -> Row:
+    """Return the groups' "initial" or "current" values, as the kinds of number that they compute in."""
     return {
         track: tuple(
             (NUMBERS[group.number] if track == "lr" else float)(getattr(group, which)[track])

@@ -92,7 +92,7 @@ REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
         ValueError,
         "anneal_strategy is 'exp'; it must be 'cos' or 'linear'",
     ),
-    (S.LambdaLR, {"lr_lambda": abs}, TypeError, "lr_lambda"),
+    (S.LambdaLR, {"lr_lambda": 0.95}, TypeError, "lr_lambda is 0.95; it must be a function"),
     (
         S.ReduceLROnPlateau,
         {"factor": 1.0},

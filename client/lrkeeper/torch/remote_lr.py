@@ -11,8 +11,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from lrkeeper.schedules import Schedule
+from lrkeeper.schedules.calling import functions_problem
 from lrkeeper.schedules.cursor import begin
 from lrkeeper.torch import groups
+from lrkeeper.torch.calling import calls
 from lrkeeper.torch.hold import Hold
 from lrkeeper.torch.kept import Kept
 from lrkeeper.torch.memories import base_of, row_of
@@ -79,7 +81,8 @@ class RemoteLR(Kept, _Follower):
             with the run's values, and warn, or "adopt", so that the run goes on from them.
 
     Raises:
-        TypeError: optimizer is no torch Optimizer, or schedule neither definition nor name.
+        TypeError: optimizer is no torch Optimizer, or schedule neither definition nor name; or the definition
+            calls functions, and has none.
         ValueError: the schedule moves the momentum, and the optimizer has none.
         NotConfigured: no server is named, or several ranks have nothing to agree through.
         ServerUnavailable, DeadlineExceeded: the server does not answer.
@@ -125,6 +128,8 @@ class RemoteLR(Kept, _Follower):
         super().__init__(optimizer)
         self._hold.built(self)
         definition = self._hold.position.definition(schedule)
+        if problem := functions_problem(definition, len(optimizer.param_groups)):
+            raise TypeError(problem)
         self._last_lr = groups.write(optimizer, self._first_row(definition))
         self._hold.begins_with(self)
         if definition.takes_metric and type(self) is RemoteLR:
@@ -146,8 +151,11 @@ class RemoteLR(Kept, _Follower):
                 "neither momentum nor betas; it must be False"
             )
         now = row_of(self.optimizer, tracks)
-        row = begin(schedule, base_of(self.optimizer, tracks), now).row
-        return {track: tuple(float(value) for value in values) for track, values in row.items()}
+        base = base_of(self.optimizer, tracks)
+        cursor = begin(schedule, base, now, calls(self.optimizer))
+        if any(schedule.callers()):
+            self._hold.begins_at(schedule, cursor, base)
+        return {track: tuple(float(value) for value in values) for track, values in cursor.row.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state as primitives: loads under `torch.load(weights_only=True)`."""

@@ -66,9 +66,9 @@ FAILURES: dict[str, type[Exception]] = {
 """The exceptions an evaluation may end with, by name."""
 
 
-def begin(schedule: Schedule, base: Row, now: Row) -> Cursor:
+def begin(schedule: Schedule, base: Row, now: Row, inputs: Inputs = NO_INPUTS) -> Cursor:
     """Return the cursor at step 0; raises what torch's constructor would."""
-    memory, row = schedule.start(base, now)
+    memory, row = schedule.start(base, now, inputs)
     return Cursor(0, memory, row)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from lrkeeper.schedules.numbers import F32
 from lrkeeper.v1 import run_pb2
+
+Functions: TypeAlias = Sequence[Callable[[Any], Any]]
+"""One function for each param group, or one for all of them."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +96,41 @@ class Inputs:
         self.metric = given.metric
         self._factors = iter(given.factors)
 
-    def factor(self) -> float:
-        """Return the next factor. Raises ValueError where the step was given too few."""
+    def factor(self, functions: Functions, group: int, at: float) -> float:
+        """Return the next factor: what a param group's function gave at an epoch, or a cycle.
+
+        Raises ValueError where the step was given too few.
+        """
         for factor in self._factors:
             return factor
         raise ValueError("the step needs more factors of its functions than it was given")
+
+
+class Calls(Inputs):
+    """What is given where the functions are at hand: they are called, and `factors` is what they returned.
+
+    Args:
+        given: what else is given.
+        number: (result of a function, param group) → the number that torch computes with.
+    """
+
+    def __init__(
+        self, given: Given = NOTHING, number: Callable[[Any, int], float] = lambda r, _: float(r)
+    ) -> None:
+        super().__init__(given)
+        self._number = number
+        self.factors: list[float] = []
+        self.raised = False
+        """Whether a function has raised."""
+
+    def factor(self, functions: Functions, group: int, at: float) -> float:
+        try:
+            factor = self._number(functions[group if len(functions) > 1 else 0](at), group)
+        except BaseException:
+            self.raised = True
+            raise
+        self.factors.append(factor)
+        return factor
 
 
 NO_INPUTS = Inputs()

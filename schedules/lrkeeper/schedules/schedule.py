@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, dataclass, fields
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar, dataclass_transform
@@ -38,6 +38,10 @@ class Schedule(ABC):
     def takes_metric(self) -> bool:
         """Whether its steps are given a metric: `scheduler.step(metric)`."""
         return False
+
+    def callers(self) -> Iterator[Schedule]:
+        """Yield this schedule, or those in it, whose steps are given the factors of functions."""
+        yield from ()
 
     @abstractmethod
     def check(self) -> None:
