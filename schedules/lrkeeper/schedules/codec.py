@@ -51,18 +51,22 @@ _CLASSES: tuple[type[Schedule], ...] = (
 KINDS: dict[str, type[Schedule]] = {cls.kind: cls for cls in _CLASSES}
 """Every kind of schedule, by its name in the proto's oneof."""
 
+_to_text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
 MAX_DEPTH = 24
 MAX_NODES = 512
 MAX_POINTS = 10_000
 
 
 def encode(schedule: Schedule) -> schedule_pb2.Schedule:
-    """Return a schedule's message.
+    """Return a schedule's message. It names the releases of torch whose bits the torch classes in it have.
 
     Raises TypeError if a field is not of the message's type (torch takes some objects that no message
     can hold, and fails at the first step).
     """
-    return _message(schedule)
+    message = _message(schedule)
+    message.semantics = SEMANTICS
+    return message
 
 
 def decode(message: schedule_pb2.Schedule, *, path: str = "schedule", checked: bool = True) -> Schedule:
@@ -76,7 +80,20 @@ def decode(message: schedule_pb2.Schedule, *, path: str = "schedule", checked: b
 
 def to_json(schedule: Schedule) -> str:
     """Return the definition's canonical JSON: what is stored, and compared."""
-    return json.dumps(to_dict(schedule), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _to_text(to_dict(schedule))
+
+
+def comparable(text: str) -> str:
+    """Return a definition's text as versions wrote it that did not name torch's releases, and meant the same."""
+    found = json.loads(text)
+    if found.get("semantics") == SEMANTICS:
+        del found["semantics"]
+    return _to_text(found)
+
+
+def same(one: str, other: str) -> bool:
+    """Return whether two stored definitions are one, whichever version wrote them."""
+    return one == other or comparable(one) == comparable(other)
 
 
 def to_dict(schedule: Schedule) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Change:
         """A hash of all that makes another request under the same id another one."""
         followed = (self.schedule.uid, self.schedule.revision) if self.schedule and not self.named else None
         facts = (
-            self.named or self.definition,
+            self.named or codec.comparable(self.definition),
             self.at_step,
             self.not_after_step,
             self.author,
