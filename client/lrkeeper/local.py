@@ -27,14 +27,14 @@ class LocalRuns:
                 f"schedule {start.schedule!r} is kept on a server, and LRKEEPER_MODE=off has none: "
                 "give the definition itself, such as S.StepLR(step_size=30)"
             )
-        base = _row(start.groups, "initial")
+        base = row_of_groups(start.groups, "initial")
         schedule = start.schedule
         if start.adds_groups:
             cursor = _with_more_groups(start)
         elif start.origin is None:
             if start.checkpoint is not None:
                 raise BadCheckpoint("the state dict does not carry enough to go on without a server")
-            cursor = begin(schedule, base, _row(start.groups, "current"))
+            cursor = begin(schedule, base, row_of_groups(start.groups, "current"))
         else:
             schedule = start.origin.schedule
             step = start.origin.values.first_step
@@ -42,7 +42,7 @@ class LocalRuns:
                 step = start.checkpoint.step
             cursor = Cursor.from_json(start.origin.cursor, base)
             cursor, _, _ = extend(schedule, base, cursor, step - cursor.step, start.origin.given)
-            cursor = Cursor(step, cursor.memory, cast_row(start.origin.values.row(step), base))
+            cursor = Cursor(step, cursor.memory, cast_row(start.origin.values.row(step), cursor.row))
         uid = f"local-{uuid4()}"
         self._runs[uid] = schedule, base, cursor
         self._given[uid] = {}
@@ -59,7 +59,7 @@ class LocalRuns:
             revision=1,
             values=Table.from_rows(cursor.step, [cursor.row]),
             schedule=schedule,
-            cursor=cursor.to_json(),
+            cursor=cursor.to_json(base),
             cursor_step=cursor.step,
             created=True,
         )
@@ -96,7 +96,7 @@ class LocalRuns:
             revision=revision,
             frontier=after.step + 1,
             failure=failure,
-            cursor=cursor.to_json(),
+            cursor=cursor.to_json(base),
             cursor_step=cursor.step,
             schedule=None,
             given=given,
@@ -108,16 +108,17 @@ def _with_more_groups(start: views.Start) -> Cursor:
     origin, checkpoint = start.origin, start.checkpoint
     assert origin is not None
     assert checkpoint is not None
-    step, so_far = checkpoint.step, origin.values.row(checkpoint.step)
+    step = checkpoint.step
     before, added = start.groups[: origin.values.groups], start.groups[origin.values.groups :]
-    base = _row(before, "initial")
+    base = row_of_groups(before, "initial")
     cursor = Cursor.from_json(origin.cursor, base)
     cursor, _, _ = extend(origin.schedule, base, cursor, step - cursor.step, origin.given)
-    row = {track: (*so_far[track], *values) for track, values in _row(added, "current").items()}
-    return Cursor(step, cursor.memory, cast_row(row, _row(start.groups, "initial")))
+    row = {track: (*cursor.row[track], *values) for track, values in row_of_groups(added, "current").items()}
+    return Cursor(step, cursor.memory, row)
 
 
-def _row(groups: tuple[views.Group, ...], which: str) -> Row:
+def row_of_groups(groups: tuple[views.Group, ...], which: str) -> Row:
+    """Return the groups' "initial" or "current" values, as the kinds of number that they compute in."""
     return {
         track: tuple(
             (NUMBERS[group.number] if track == "lr" else float)(getattr(group, which)[track])

@@ -6,6 +6,7 @@ Values come from LRKEEPER_SERVER, or with LRKEEPER_MODE=off from the same evalua
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import time
@@ -41,6 +42,8 @@ def trace(module: Any, mode: str, cls: str, seed: int, steps: int) -> list[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = built(mode, cls, random, module)
+        if mode == "tensors":
+            mode = random.choice([m for m in modes_of(cls) if m != "tensors"])
         program.restores = True  # a drop-in writes the checkpoint's lr where torch leaves a stale one
         found: list[Any] = [bits(program.optimizer)]
         resume_at = random.randint(1, steps // 2) if mode == "resume" else None
@@ -51,8 +54,8 @@ def trace(module: Any, mode: str, cls: str, seed: int, steps: int) -> list[Any]:
                 except (ArithmeticError, NotImplementedError, ValueError) as error:
                     return [*found, type(error).__name__]
             error_name, _ = program.step(mode, ("lr",))
-            if error_name:
-                return [*found, error_name]
+            if error_name or any(math.isnan(group["lr"]) for group in program.optimizer.param_groups):
+                return [*found, error_name or "ValueError"]  # a nan is never committed
             found.append(
                 (bits(program.optimizer), [float(lr).hex() for lr in program.scheduler.get_last_lr()])
             )

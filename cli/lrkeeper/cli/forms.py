@@ -15,10 +15,11 @@ _EXACT = 1 << 53
 
 
 def definition(schedule: Schedule) -> dict[str, Any]:
-    """Return a definition as a schedule file has it."""
+    """Return a definition as a schedule file has it: without the releases of torch that it follows, always the same."""
     from lrkeeper.schedules import codec
 
     found: dict[str, Any] = _whole(codec.to_dict(schedule))
+    del found["semantics"]
     return found
 
 

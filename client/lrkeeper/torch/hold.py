@@ -13,8 +13,10 @@ from lrkeeper import errors, views
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import Cursor
 from lrkeeper.schedules.given import NOTHING, Given
+from lrkeeper.schedules.numbers import Row
 from lrkeeper.schedules.table import Table
 from lrkeeper.torch import groups
+from lrkeeper.torch.calling import calls, factors_of_next
 from lrkeeper.torch.options import Options
 from lrkeeper.torch.position import Position
 from lrkeeper.torch.ticket import Ticket
@@ -27,7 +29,7 @@ Mark = tuple[Ticket | None, groups.Held | None, bool]
 Memory = Callable[[Any], Any]
 
 
-_FACTS = ("silent", "begun", "calls", "_tracks", "_groups", "_first", "_written")
+_FACTS = ("silent", "begun", "calls", "_own", "_start", "_tracks", "_groups", "_first", "_written")
 
 
 class Hold:
@@ -51,6 +53,8 @@ class Hold:
         """Whether the scheduler calls functions of the job's."""
         self._definition = definition
         self._memory = memory
+        self._own: Schedule | None = None
+        self._start: str | None = None
         self._tracks: tuple[str, ...] = ("lr",)
         self._groups: tuple[views.Group, ...] = ()
         self._before: tuple[views.Group, ...] = ()
@@ -107,6 +111,10 @@ class Hold:
     def begins_with(self, scheduler: Any) -> None:
         """Note the row that was written into the groups for step 0."""
         self._first = self._written = groups.values(scheduler.optimizer, self._tracks)
+
+    def begins_at(self, schedule: Schedule, cursor: Cursor, base: Row) -> None:
+        """Note a definition whose functions this process calls, and what they have made of step 0."""
+        self._own, self._start = schedule, cursor.to_json(base)
 
     def silence(self) -> None:
         """Leave the run to the composite that this scheduler is a member of."""
@@ -169,6 +177,18 @@ class Hold:
         if seen is None and metric is None and epoch is None:
             return NOTHING
         return Given(metric=metric, epoch=epoch, seen=seen)
+
+    def call(self, scheduler: Any, given: Given) -> Given:
+        """Return what the next step is given, with what the definition's functions return for it.
+
+        A definition that someone has given the run since is not this process's.
+        """
+        ticket = self.position.ticket
+        assert ticket is not None
+        if self._own is None or ticket.schedule != self._own:
+            return given
+        inputs = calls(scheduler.optimizer, given)
+        return replace(given, factors=factors_of_next(self._own, ticket, inputs, given))
 
     def take(self, given: Given) -> None:
         """Move to the next step: nothing has moved if this raises."""
@@ -271,7 +291,10 @@ class Hold:
             step = step_of(scheduler)
             cursor = Cursor(step, self._memory(scheduler), self._first)
             row = Table.from_rows(step, [self._first])
-            origin = views.Origin(definition, cursor.to_json(), step, row)
+            origin = views.Origin(definition, cursor.to_json(self._first), step, row)
+        elif self._start is not None:
+            assert self._own is not None
+            origin = views.Origin(self._own, self._start, 0, Table.from_rows(0, [self._first]))
         self.position.open(definition, self._groups, origin)
 
     def _listen(self, scheduler: Any) -> None:

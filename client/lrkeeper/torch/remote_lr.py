@@ -8,11 +8,13 @@ from typing import Any
 
 import torch
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from lrkeeper.schedules import Schedule
+from lrkeeper.schedules.calling import functions_problem
 from lrkeeper.schedules.cursor import begin
 from lrkeeper.torch import groups
+from lrkeeper.torch.calling import calls
 from lrkeeper.torch.hold import Hold
 from lrkeeper.torch.kept import Kept
 from lrkeeper.torch.memories import base_of, row_of
@@ -21,10 +23,19 @@ from lrkeeper.views import OnExisting
 
 
 class _Follower(LRScheduler):
-    """A torch scheduler that computes nothing: it keeps what the groups hold."""
+    """A torch scheduler that computes nothing: it keeps what the groups hold.
+
+    It does what LRScheduler does, also where a subclass has another of torch's classes behind it.
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        LRScheduler.__init__(self, optimizer)
 
     def step(self, metrics: Any = None) -> None:
-        super().step()
+        LRScheduler.step(self)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        LRScheduler.load_state_dict(self, state_dict)
 
     def get_lr(self) -> list[Any]:
         return [
@@ -48,7 +59,8 @@ class RemoteLR(Kept, _Follower):
 
     A torch LRScheduler to isinstance, with torch's attributes; the values come from the server. The run
     is opened at the first `optimizer.step()`, `scheduler.step()` or `get_last_lr()`; a state dict that is
-    loaded before leads to its own run instead.
+    loaded before leads to its own run instead. With a definition whose steps take a metric, it is a torch
+    ReduceLROnPlateau to isinstance too, as frameworks ask before they call `step(metric)`.
 
     Args:
         optimizer: the optimizer whose param groups' lr is set. A tensor lr is written in place.
@@ -69,7 +81,8 @@ class RemoteLR(Kept, _Follower):
             with the run's values, and warn, or "adopt", so that the run goes on from them.
 
     Raises:
-        TypeError: optimizer is no torch Optimizer, or schedule neither definition nor name.
+        TypeError: optimizer is no torch Optimizer, or schedule neither definition nor name; or the definition
+            calls functions, and has none.
         ValueError: the schedule moves the momentum, and the optimizer has none.
         NotConfigured: no server is named, or several ranks have nothing to agree through.
         ServerUnavailable, DeadlineExceeded: the server does not answer.
@@ -114,8 +127,13 @@ class RemoteLR(Kept, _Follower):
         self._hold = Hold(options, _Given(schedule))
         super().__init__(optimizer)
         self._hold.built(self)
-        self._last_lr = groups.write(optimizer, self._first_row(self._hold.position.definition(schedule)))
+        definition = self._hold.position.definition(schedule)
+        if problem := functions_problem(definition, len(optimizer.param_groups)):
+            raise TypeError(problem)
+        self._last_lr = groups.write(optimizer, self._first_row(definition))
         self._hold.begins_with(self)
+        if definition.takes_metric and type(self) is RemoteLR:
+            self.__class__ = _RemoteMetricLR  # a stored definition is known only now
 
     def _told(self, args: Any, kwargs: Any) -> tuple[float | None, float | None]:
         """Return the metric that a step was given: `step(metrics)`, of a metric-driven schedule."""
@@ -133,8 +151,11 @@ class RemoteLR(Kept, _Follower):
                 "neither momentum nor betas; it must be False"
             )
         now = row_of(self.optimizer, tracks)
-        row = begin(schedule, base_of(self.optimizer, tracks), now).row
-        return {track: tuple(float(value) for value in values) for track, values in row.items()}
+        base = base_of(self.optimizer, tracks)
+        cursor = begin(schedule, base, now, calls(self.optimizer))
+        if any(schedule.callers()):
+            self._hold.begins_at(schedule, cursor, base)
+        return {track: tuple(float(value) for value in values) for track, values in cursor.row.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state as primitives: loads under `torch.load(weights_only=True)`."""
@@ -152,3 +173,7 @@ class RemoteLR(Kept, _Follower):
                 ours.fill_(theirs)
         if any(isinstance(value, torch.Tensor) for value in base_lrs):
             self.base_lrs = base_lrs
+
+
+class _RemoteMetricLR(RemoteLR, ReduceLROnPlateau):
+    """A RemoteLR whose steps take a metric. It has none of torch's counters: the run keeps them."""

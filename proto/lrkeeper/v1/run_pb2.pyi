@@ -429,6 +429,7 @@ class Given(_message.Message):
     METRIC_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     FACTORS_FIELD_NUMBER: _builtins.int
+    FLOAT32_FACTORS_FIELD_NUMBER: _builtins.int
     SEEN_FIELD_NUMBER: _builtins.int
     metric: _builtins.float
     """What `scheduler.step(metric)` was given; may be nan."""
@@ -441,6 +442,10 @@ class Given(_message.Message):
         """
 
     @_builtins.property
+    def float32_factors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Which of the factors, counted from 0, are float32: what is computed with them rounds to float32."""
+
+    @_builtins.property
     def seen(self) -> _containers.RepeatedCompositeFieldContainer[Global___Seen]:
         """What the param groups held, where other code has written them since the step before; all tracks."""
 
@@ -450,11 +455,12 @@ class Given(_message.Message):
         metric: _builtins.float | None = ...,
         epoch: _builtins.float | None = ...,
         factors: _abc.Iterable[_builtins.float] | None = ...,
+        float32_factors: _abc.Iterable[_builtins.int] | None = ...,
         seen: _abc.Iterable[Global___Seen] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "_metric", b"_metric", "epoch", b"epoch", "metric", b"metric"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "_metric", b"_metric", "epoch", b"epoch", "factors", b"factors", "metric", b"metric", "seen", b"seen"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "_metric", b"_metric", "epoch", b"epoch", "factors", b"factors", "float32_factors", b"float32_factors", "metric", b"metric", "seen", b"seen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__epoch: _TypeAlias = _typing.Literal["epoch"]  # noqa: Y015
     _WhichOneofArgType__epoch: _TypeAlias = _typing.Literal["_epoch", b"_epoch"]  # noqa: Y015

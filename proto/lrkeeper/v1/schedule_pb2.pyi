@@ -47,6 +47,13 @@ class Schedule(_message.Message):
     REDUCE_LR_ON_PLATEAU_FIELD_NUMBER: _builtins.int
     SWALR_FIELD_NUMBER: _builtins.int
     CHAINED_SCHEDULER_FIELD_NUMBER: _builtins.int
+    SEMANTICS_FIELD_NUMBER: _builtins.int
+    FLOAT32_FIELD_NUMBER: _builtins.int
+    FLOAT64_FIELD_NUMBER: _builtins.int
+    semantics: _builtins.str
+    """The releases of torch whose bits the torch classes in this definition have: "torch>=2.9", or absent, which
+    says the same. Others are refused. Written into the outermost definition.
+    """
     @_builtins.property
     def step_lr(self) -> Global___StepLR: ...
     @_builtins.property
@@ -81,6 +88,16 @@ class Schedule(_message.Message):
     def swalr(self) -> Global___SWALR: ...
     @_builtins.property
     def chained_scheduler(self) -> Global___ChainedScheduler: ...
+    @_builtins.property
+    def float32(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The fields of this kind that are float32, as a float32 tensor among torch's arguments is: what is computed
+        with them rounds to float32. A field of several numbers by its name, or one of them as "max_lr[1]".
+        """
+
+    @_builtins.property
+    def float64(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Likewise those that are float64 tensors in torch: no division by them, and no power of them, fails."""
+
     def __init__(
         self,
         *,
@@ -101,13 +118,21 @@ class Schedule(_message.Message):
         reduce_lr_on_plateau: Global___ReduceLROnPlateau | None = ...,
         swalr: Global___SWALR | None = ...,
         chained_scheduler: Global___ChainedScheduler | None = ...,
+        semantics: _builtins.str | None = ...,
+        float32: _abc.Iterable[_builtins.str] | None = ...,
+        float64: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chained_scheduler", b"chained_scheduler", "constant_lr", b"constant_lr", "cosine_annealing_lr", b"cosine_annealing_lr", "cosine_annealing_warm_restarts", b"cosine_annealing_warm_restarts", "cyclic_lr", b"cyclic_lr", "exponential_lr", b"exponential_lr", "kind", b"kind", "lambda_lr", b"lambda_lr", "linear_lr", b"linear_lr", "multi_step_lr", b"multi_step_lr", "multiplicative_lr", b"multiplicative_lr", "one_cycle_lr", b"one_cycle_lr", "polynomial_lr", b"polynomial_lr", "reduce_lr_on_plateau", b"reduce_lr_on_plateau", "sequence", b"sequence", "sequential_lr", b"sequential_lr", "step_lr", b"step_lr", "swalr", b"swalr"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_semantics", b"_semantics", "chained_scheduler", b"chained_scheduler", "constant_lr", b"constant_lr", "cosine_annealing_lr", b"cosine_annealing_lr", "cosine_annealing_warm_restarts", b"cosine_annealing_warm_restarts", "cyclic_lr", b"cyclic_lr", "exponential_lr", b"exponential_lr", "kind", b"kind", "lambda_lr", b"lambda_lr", "linear_lr", b"linear_lr", "multi_step_lr", b"multi_step_lr", "multiplicative_lr", b"multiplicative_lr", "one_cycle_lr", b"one_cycle_lr", "polynomial_lr", b"polynomial_lr", "reduce_lr_on_plateau", b"reduce_lr_on_plateau", "semantics", b"semantics", "sequence", b"sequence", "sequential_lr", b"sequential_lr", "step_lr", b"step_lr", "swalr", b"swalr"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained_scheduler", b"chained_scheduler", "constant_lr", b"constant_lr", "cosine_annealing_lr", b"cosine_annealing_lr", "cosine_annealing_warm_restarts", b"cosine_annealing_warm_restarts", "cyclic_lr", b"cyclic_lr", "exponential_lr", b"exponential_lr", "kind", b"kind", "lambda_lr", b"lambda_lr", "linear_lr", b"linear_lr", "multi_step_lr", b"multi_step_lr", "multiplicative_lr", b"multiplicative_lr", "one_cycle_lr", b"one_cycle_lr", "polynomial_lr", b"polynomial_lr", "reduce_lr_on_plateau", b"reduce_lr_on_plateau", "sequence", b"sequence", "sequential_lr", b"sequential_lr", "step_lr", b"step_lr", "swalr", b"swalr"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_semantics", b"_semantics", "chained_scheduler", b"chained_scheduler", "constant_lr", b"constant_lr", "cosine_annealing_lr", b"cosine_annealing_lr", "cosine_annealing_warm_restarts", b"cosine_annealing_warm_restarts", "cyclic_lr", b"cyclic_lr", "exponential_lr", b"exponential_lr", "float32", b"float32", "float64", b"float64", "kind", b"kind", "lambda_lr", b"lambda_lr", "linear_lr", b"linear_lr", "multi_step_lr", b"multi_step_lr", "multiplicative_lr", b"multiplicative_lr", "one_cycle_lr", b"one_cycle_lr", "polynomial_lr", b"polynomial_lr", "reduce_lr_on_plateau", b"reduce_lr_on_plateau", "semantics", b"semantics", "sequence", b"sequence", "sequential_lr", b"sequential_lr", "step_lr", b"step_lr", "swalr", b"swalr"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__semantics: _TypeAlias = _typing.Literal["semantics"]  # noqa: Y015
+    _WhichOneofArgType__semantics: _TypeAlias = _typing.Literal["_semantics", b"_semantics"]  # noqa: Y015
     _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["step_lr", "multi_step_lr", "sequential_lr", "sequence", "constant_lr", "linear_lr", "exponential_lr", "polynomial_lr", "cosine_annealing_lr", "cosine_annealing_warm_restarts", "cyclic_lr", "one_cycle_lr", "lambda_lr", "multiplicative_lr", "reduce_lr_on_plateau", "swalr", "chained_scheduler"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__semantics) -> _WhichOneofReturnType__semantics | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___Schedule: _TypeAlias = Schedule  # noqa: Y015

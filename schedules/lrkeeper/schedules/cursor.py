@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from lrkeeper.schedules.given import NO_INPUTS, NOTHING, Given, Inputs
-from lrkeeper.schedules.numbers import Row, cast_row
+from lrkeeper.schedules.numbers import Row, cast_row, kinds, of_kinds
 from lrkeeper.schedules.schedule import Memory, Schedule
 
 EVALUATOR_VERSION = "1"
@@ -23,9 +23,14 @@ class Cursor(NamedTuple):
     memory: Memory
     row: Row
 
-    def to_json(self) -> str:
-        """Return the cursor as text; `from_json` gives the same bits back."""
-        return _to_text(self)
+    def to_json(self, base: Row) -> str:
+        """Return the cursor as text; `from_json` gives the same bits back for the same base values.
+
+        Where a tensor among the schedule's arguments has made the row of other kinds of number than the base
+        is, the text has the kinds too.
+        """
+        other = kinds(self.row, base)
+        return _to_text((*self, other) if other else self)
 
     @classmethod
     def from_json(cls, text: str, base: Row) -> Cursor:
@@ -34,8 +39,10 @@ class Cursor(NamedTuple):
         Raises ValueError if the text is no cursor of such groups.
         """
         try:
-            step, memory, row = json.loads(text)
+            step, memory, row, *other = json.loads(text)
             cast = cast_row(row, base)
+            for found in other:
+                cast = of_kinds(cast, found)
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise ValueError("not a cursor of these param groups") from error
         if not isinstance(step, int) or row.keys() != base.keys():
@@ -67,9 +74,9 @@ FAILURES: dict[str, type[Exception]] = {
 """The exceptions an evaluation may end with, by name."""
 
 
-def begin(schedule: Schedule, base: Row, now: Row) -> Cursor:
+def begin(schedule: Schedule, base: Row, now: Row, inputs: Inputs = NO_INPUTS) -> Cursor:
     """Return the cursor at step 0; raises what torch's constructor would."""
-    memory, row = schedule.start(base, now)
+    memory, row = schedule.start(base, now, inputs)
     return Cursor(0, memory, row)
 
 
@@ -86,7 +93,7 @@ def extend(
     for step in range(cursor.step + 1, cursor.step + count + 1):
         try:
             if given.seen is not None:
-                row = cast_row(given.seen, base)
+                row = cast_row(given.seen, row)
             inputs = Inputs(given) if given else NO_INPUTS
             if given.epoch is None:
                 memory, row = schedule.advance(memory, base, row, inputs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, dataclass, fields
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar, dataclass_transform
@@ -33,6 +33,15 @@ class Schedule(ABC):
     def tracks(self) -> tuple[str, ...]:
         """The hyperparameters it moves: "lr", and "momentum" if that too."""
         return ("lr",)
+
+    @property
+    def takes_metric(self) -> bool:
+        """Whether its steps are given a metric: `scheduler.step(metric)`."""
+        return False
+
+    def callers(self) -> Iterator[Schedule]:
+        """Yield this schedule, or those in it, whose steps are given the factors of functions."""
+        yield from ()
 
     @abstractmethod
     def check(self) -> None:

@@ -63,6 +63,14 @@ class Sequence(Schedule):
     def tracks(self) -> tuple[str, ...]:
         return all_tracks(stage.schedule for stage in self.stages)
 
+    @property
+    def takes_metric(self) -> bool:
+        return any(stage.schedule.takes_metric for stage in self.stages)
+
+    def callers(self) -> abc.Iterator[Schedule]:
+        for stage in self.stages:
+            yield from stage.schedule.callers()
+
     # Memory: the step, the stage in force, its base lrs (none: the run's), its own memory.
 
     def start(self, base: Row, now: Row, inputs: Inputs = NO_INPUTS) -> tuple[Memory, Row]:

@@ -223,7 +223,7 @@ def left_branch(start: Start, known: Known) -> WrongBranch:
 def _check_definition(start: Start, branch: Branch) -> None:
     origin = branch.origin
     follows_same = start.schedule_uid is not None and start.schedule_uid == origin.schedule_uid
-    if not follows_same and start.definition != origin.definition:
+    if not follows_same and not codec.same(start.definition, origin.definition):
         ours, theirs = (codec.from_json(text) for text in (start.definition, origin.definition))
         raise ScheduleDiffers(
             f"the job brings {ours}, and run {start.run!r} began with {theirs}; bring that, or change the "

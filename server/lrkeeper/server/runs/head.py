@@ -121,7 +121,7 @@ def advanced(
                 Block(run.uid, run.branch, table, revision, run.fence, text, EVALUATOR_VERSION, learned)
             )
             frontier = table.end_step
-            text = cursor.to_json()
+            text = cursor.to_json(base)
     every = max(0, now - head.heard_at)
     recent = (*head.recent, *blocks)[-_RECENT:]
     after = Head(

@@ -141,7 +141,7 @@ def _create(tx: Transaction, start: Start, carried: Carried | None, now: int) ->
     tx.insert_branch(branch)
     if carried is not None:
         definition = codec.to_json(carried.schedule)
-        if definition != origin.definition:
+        if not codec.same(definition, origin.definition):
             # The job's own definition stays what the run began with, so that the next resume is no
             # surprise; what was in force at the checkpoint comes as the edit it once was.
             edit = carried_edit(run, origin, definition, now)

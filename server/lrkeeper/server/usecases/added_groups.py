@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from lrkeeper.errors import RunNotFound, ScheduleFails, StorageUnavailable
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.cursor import Cursor, extend
-from lrkeeper.schedules.numbers import cast_row
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.acquire import Start
 from lrkeeper.server.runs.added_groups import grown
@@ -80,8 +79,8 @@ async def _planned(look: tuple[Acquired, Branch, list[Edit]], start: Start, now:
         place.given,
     )
     assert failure is None, failure  # the step is committed
-    so_far, added = place.values.row(step), current_row(start.groups[len(left.groups) :])
-    row = cast_row({track: (*so_far[track], *added[track]) for track in base}, base)
+    added = current_row(start.groups[len(left.groups) :])
+    row = {track: (*cursor.row[track], *added[track]) for track in base}
     cursor = Cursor(step, cursor.memory, row)
     edits = tuple(e for e in place.edits if e.revision == place.revision and e.effective_step <= step)
     definition = start.definition or left.origin.definition  # none: it follows a stored schedule
@@ -93,14 +92,14 @@ async def _planned(look: tuple[Acquired, Branch, list[Edit]], start: Start, now:
         schedule_revision=left.origin.schedule_revision if same else None,
         step=step,
         values=Table.from_rows(step, [row]),
-        cursor=cursor.to_json(),
+        cursor=cursor.to_json(base),
     )
     revision = run.revision + 1
     branch = Branch(run.uid, run.branch + 1, left.branch, step, revision, origin, start.groups, now)
     carried = [replace(edit, effective_step=step, cursor=origin.cursor) for edit in edits]
     for edit in later:
         reached = await seek(edit.schedule, base, current_row(start.groups), edit.effective_step - 1)
-        carried.append(replace(edit, cursor=reached.to_json()))
+        carried.append(replace(edit, cursor=reached.to_json(base)))
     return _Plan(
         run,
         branch,
