@@ -15,6 +15,7 @@ from lrkeeper.schedules.cursor import Cursor
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.numbers import Row
 from lrkeeper.schedules.table import Table
+from lrkeeper.schedules.torch_schedule import per_group_numbers
 from lrkeeper.torch import groups
 from lrkeeper.torch.calling import calls, factors_of_next
 from lrkeeper.torch.options import Options
@@ -29,7 +30,18 @@ Mark = tuple[Ticket | None, groups.Held | None, bool]
 Memory = Callable[[Any], Any]
 
 
-_FACTS = ("silent", "begun", "calls", "_own", "_start", "_tracks", "_groups", "_first", "_written")
+_FACTS = (
+    "silent",
+    "begun",
+    "calls",
+    "_own",
+    "_start",
+    "_tracks",
+    "_groups",
+    "_first",
+    "_written",
+    "_brought",
+)
 
 
 class Hold:
@@ -159,6 +171,7 @@ class Hold:
         ticket = self.position.ticket
         assert ticket is not None
         added = groups.read(scheduler.optimizer, self._tracks)[self._kept :]
+        self._check_numbers(ticket, len(ticket.groups) + len(added))
         if self._written is not None:
             held = groups.values(scheduler.optimizer, self._tracks)
             self._written = {t: (*own, *held[t][len(own) :]) for t, own in self._written.items()}
@@ -241,6 +254,17 @@ class Hold:
     @property
     def _adopts(self) -> bool:
         return self.position.options.on_local_change == "adopt"
+
+    def _check_numbers(self, ticket: Ticket, count: int) -> None:
+        """Raise GroupsDiffer where a given definition has numbers for each param group, and not for so many."""
+        if not self.definition_is_given:
+            return  # torch may look at its own numbers only later, and they may be added to until then
+        for field, numbers in per_group_numbers(ticket.schedule):
+            if len(numbers) not in (0, 1, count):
+                raise errors.GroupsDiffer(
+                    f"{field} of run {ticket.place.run!r} has {len(numbers)} numbers, and the optimizer {count} param "
+                    "groups: give it one number for all of them, or begin a new run with one for each"
+                )
 
     def _defined(self, scheduler: Any) -> Schedule | str:
         """Return the definition; as it last was where groups have been added that lack what a member reads there."""

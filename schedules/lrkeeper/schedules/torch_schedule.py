@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
 
 from lrkeeper.schedules.given import NO_INPUTS, Inputs
@@ -179,6 +180,18 @@ def _keys(memory: Mapping[str, Any]) -> GroupKeys:
         key: tuple(map(of_kind, _all(values), kinds[key])) if key in kinds else values
         for key, values in memory["groups"].items()
     }
+
+
+def per_group_numbers(schedule: Schedule) -> Iterator[tuple[str, Sequence[float]]]:
+    """Yield the fields of a schedule, and of those in it, that have a number for each param group or one for all."""
+    for field in fields(schedule):  # type: ignore[arg-type]  # every schedule is a dataclass
+        value = getattr(schedule, field.name)
+        if field.type == "PerGroup" and not isinstance(value, int | float):
+            yield f"{type(schedule).__name__}.{field.name}", value
+        for item in value if isinstance(value, tuple) else (value,):
+            member = item if isinstance(item, Schedule) else getattr(item, "schedule", None)
+            if isinstance(member, Schedule):
+                yield from per_group_numbers(member)
 
 
 def with_base(memory: Memory, own: Row, base: Row) -> Memory:
