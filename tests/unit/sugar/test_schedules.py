@@ -44,7 +44,7 @@ MEANS = {
         "points: {points: [{at: {steps: 0}, value: {absolute: 0}}, {at: {epochs: 10}, value: {relative: 1}}, "
         "{at: {epochs: 30}, value: {relative: 0.1}}]}"
     ),
-    "steps: {at: [30ep, 60ep]}": "steps: {at: [{epochs: 30}, {epochs: 60}]}",
+    "steps: {times: [30ep, 60ep]}": "steps: {times: [{epochs: 30}, {epochs: 60}]}",
     "product: [{hold: 2x}, {step_lr: {step_size: 3}}]": (
         "product: {schedules: [{constant: {value: {relative: 2}}}, {step_lr: {step_size: 3}}]}"
     ),
@@ -159,8 +159,10 @@ def test_every_ease_of_a_ramp_has_a_word() -> None:
 
 
 def test_every_word_of_the_canonical_form_passes() -> None:
-    for kind in schedule_pb2.Schedule.DESCRIPTOR.fields_by_name:
-        assert expanded({kind: {}}) == {kind: {}}
+    for field in schedule_pb2.Schedule.DESCRIPTOR.oneofs_by_name["kind"].fields:
+        assert expanded({field.name: {}}) == {field.name: {}}
+    whole = {"step_lr": {"step_size": 3}, "semantics": "torch>=2.9", "float32": ["gamma"]}
+    assert expanded(whole) == whole
 
 
 def test_a_warmup_and_a_decay_give_the_values_they_say() -> None:

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from lrkeeper.schedules.sugar.expansion import Expansion
 
 _SCHEDULE = schedule_pb2.Schedule.DESCRIPTOR
-_KINDS = {name: field.name for field in _SCHEDULE.fields for name in (field.name, field.json_name)}
+_ONEOF = _SCHEDULE.oneofs_by_name["kind"].fields
+_KINDS = {field.name: field.name for field in _ONEOF} | {field.json_name: field.name for field in _ONEOF}
+_FACTS = tuple(field.name for field in _SCHEDULE.fields if field not in _ONEOF)
+"""What may stand beside a kind: of which releases of torch it is, which of its numbers are tensors."""
 _BARE = {"constant": "value", "expression": "text", "points": "points", "product": "schedules"}
 """Kinds whose one field needs no name: `expression: "0.95 ** epoch"`."""
 
 _WORDS = (*ramps.STAGE_WORDS, *HEADS, "stages")
 _ALSO_NUMBERS = ("power", "warp")
-KNOWN = tuple(dict.fromkeys((*_SCHEDULE.fields_by_name, *_WORDS)))
+KNOWN = tuple(dict.fromkeys((*(field.name for field in _ONEOF), *_WORDS)))
 """What says which schedule it is: the kinds and other words."""
 
 
@@ -41,10 +44,16 @@ def words_in(value: dict[Any, Any]) -> list[str]:
     ]
 
 
-def schedule(expansion: Expansion, value: Any, descriptor: Descriptor, path: str) -> Any:  # noqa: ARG001
+def schedule(expansion: Expansion, value: Any, descriptor: Descriptor, path: str) -> Any:
     """Return a schedule's canonical form. Raises DefinitionError."""
     if not isinstance(value, dict):
         return value
+    facts = {key: value[key] for key in _FACTS if key in value}
+    if facts:
+        rest = {key: item for key, item in value.items() if key not in facts}
+        made: Written = schedule(expansion, rest, descriptor, path)
+        made.update(facts)
+        return made
     words = words_in(value)
     for key in words or value:
         if not words:
