@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar, dataclass_transform
@@ -50,8 +50,12 @@ class Schedule(ABC):
         """
         return None
 
-    def check_whole(self) -> None:  # noqa: B027 - most kinds have nothing to add
+    def check_whole(self) -> None:
         """Check what makes sense of a whole definition only: units, fractions of a total. Raises ValueError."""
+        self.check_within({})
+
+    def check_within(self, totals: Mapping[str, float]) -> None:  # noqa: B027 - most kinds have nothing to add
+        """Check as `check_whole`, where it is known how long it all goes on, by what is counted."""
 
     @property
     def takes_metric(self) -> bool:

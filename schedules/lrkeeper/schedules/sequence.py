@@ -13,7 +13,7 @@ from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope, 
 from lrkeeper.schedules.composable.metric_driven import MetricDriven
 from lrkeeper.schedules.composable.parts import Length, length, span
 from lrkeeper.schedules.given import NO_INPUTS, Inputs
-from lrkeeper.schedules.numbers import Row, cast_row
+from lrkeeper.schedules.numbers import Row, cast_row, totals_of
 from lrkeeper.schedules.schedule import Memory, Schedule, all_tracks, definition
 
 
@@ -112,7 +112,7 @@ class Sequence(ClosedForm):
                     f"Sequence: stages[{place}] starts at {start:g}; beside a torch class or a metric it must be a "
                     "whole step"
                 )
-            stage.schedule.check_whole()
+            stage.schedule.check_within(totals)
 
     @property
     def moves(self) -> tuple[str, ...]:
@@ -210,9 +210,9 @@ class Sequence(ClosedForm):
         key = index, base["lr"], reached["lr"]
         kept = self.__dict__.get("_kept")
         if kept is None or kept[0] != key:
-            starts = self.starts()
+            starts, total = self.starts(), totals_of(base).get("steps")
             curves = [
-                self._stage_curve(index, starts, Scope(float(b), float(r)))
+                self._stage_curve(index, starts, Scope(float(b), float(r), total))
                 for b, r in zip(base["lr"], reached["lr"], strict=True)
             ]
             kept = self.__dict__["_kept"] = key, curves
