@@ -261,6 +261,15 @@ def test_a_written_definition_is_refused_by_its_field(written: Any, says: str) -
     assert says in refused(written)
 
 
+def test_repeats_in_repeats_are_few() -> None:
+    nested: Schedule = S.Ramp(1, begin=1, end=0)
+    for level in range(4):
+        nested = S.Repeat(nested, 3**level, gain=0.5, gain_on="amplitude", count=3)
+    assert values(nested, [0.25, 1.25, 3.25]) == approx([0.75, 0.375, 0.375])
+    with pytest.raises(ValueError, match="Repeat: schedule has repeats in repeats; 4 of them are most"):
+        S.Repeat(S.Affine(nested), 81)
+
+
 def test_only_schedules_are_members() -> None:
     with pytest.raises(TypeError, match=r"Product: schedules\[1\] is 0\.5; it must be a schedule"):
         S.Product([S.Constant(), 0.5])  # type: ignore[list-item]
