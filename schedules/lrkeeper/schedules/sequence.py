@@ -217,7 +217,7 @@ class Sequence(ClosedForm):
             ]
             kept = self.__dict__["_kept"] = key, curves
         values = [
-            type(like)(finite(curve(float(step)), step))
+            finite(type(like)(curve(float(step))), step)
             for like, curve in zip(now["lr"], kept[1], strict=True)
         ]
         return {**now, "lr": tuple(values)}

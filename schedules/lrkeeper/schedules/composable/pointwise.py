@@ -71,7 +71,9 @@ class Pointwise(ClosedForm):
         step, each = memory
         inner, _ = self._prepared(base)
         found = [
-            member.advance(own, inner, inner if row is None else cast_row(row, inner), inputs)
+            member.advance(
+                own, inner, inner if row is None else cast_row(_with_added(row, inner), inner), inputs
+            )
             for member, (own, row) in zip(self.members, each, strict=True)
         ]
         return self._joined(step + 1, base, now, found)
@@ -81,7 +83,7 @@ class Pointwise(ClosedForm):
     ) -> tuple[Memory, Row]:
         _, joins = self._prepared(base)
         lrs = tuple(
-            type(like)(finite(join([float(row["lr"][place]) for _, row in found]), step))
+            finite(type(like)(join([float(row["lr"][place]) for _, row in found])), step)
             for place, (like, join) in enumerate(zip(now["lr"], joins, strict=True))
         )
         moved: dict[str, tuple[float, ...]] = {}
@@ -107,3 +109,8 @@ class Pointwise(ClosedForm):
         """Return a row as the members have it: in Python floats."""
         floats = {track: tuple(map(float, values)) for track, values in row.items()}
         return {**floats, "lr": tuple(self.inner(Scope(value, value)).base for value in floats["lr"])}
+
+
+def _with_added(row: Mapping[str, Sequence[float]], whole: Row) -> Mapping[str, tuple[float, ...]]:
+    """Return a stored row with the values of `whole` for the param groups that were added since."""
+    return {track: (*values, *whole[track][len(values) :]) for track, values in row.items()}
