@@ -44,7 +44,7 @@ MEANS = {
         "points: {points: [{at: {steps: 0}, value: {absolute: 0}}, {at: {epochs: 10}, value: {relative: 1}}, "
         "{at: {epochs: 30}, value: {relative: 0.1}}]}"
     ),
-    "steps: {at: [30ep, 60ep]}": "steps: {at: [{epochs: 30}, {epochs: 60}]}",
+    "steps: {times: [30ep, 60ep]}": "steps: {times: [{epochs: 30}, {epochs: 60}]}",
     "product: [{hold: 2x}, {step_lr: {step_size: 3}}]": (
         "product: {schedules: [{constant: {value: {relative: 2}}}, {step_lr: {step_size: 3}}]}"
     ),
