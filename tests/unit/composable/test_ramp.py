@@ -91,7 +91,7 @@ def test_each_counting_has_its_first_step_and_its_last(counting: str, first: flo
     [
         ("over", {"steps": 0}, "over.steps is 0.0; it must be a number, above 0"),
         ("over", {"steps": "1"}, None),
-        ("ease", "sine", "ease is 'sine'; it must be 'linear' or 'cosine'"),
+        ("ease", "sine", "ease: is 'sine'; it must be linear, cosine"),
         ("power", 0, "power is 0.0; it must be a number, above 0"),
         ("counting", "from_two", "counting is 'from_two'"),
         ("after", "stop", "after is 'stop'; it must be 'hold' or 'extend'"),
