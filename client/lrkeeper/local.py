@@ -35,7 +35,7 @@ class LocalRuns:
         elif start.origin is None:
             if start.checkpoint is not None:
                 raise BadCheckpoint("the state dict does not carry enough to go on without a server")
-            cursor = begin(schedule, base, _row(start.groups, "current"))
+            cursor = begin(schedule, base, row_of_groups(start.groups, "current"))
         else:
             schedule = start.origin.schedule
             step = start.origin.values.first_step
@@ -43,7 +43,7 @@ class LocalRuns:
                 step = start.checkpoint.step
             cursor = Cursor.from_json(start.origin.cursor, base)
             cursor, _, _ = extend(schedule, base, cursor, step - cursor.step, start.origin.given)
-            cursor = cursor._replace(step=step, row=cast_row(start.origin.values.row(step), base))
+            cursor = cursor._replace(step=step, row=cast_row(start.origin.values.row(step), cursor.row))
         uid = f"local-{uuid4()}"
         self._runs[uid] = schedule, base, cursor
         self._given[uid] = {}
@@ -60,7 +60,7 @@ class LocalRuns:
             revision=1,
             values=Table.from_rows(cursor.step, [cursor.row]),
             schedule=schedule,
-            cursor=cursor.to_json(),
+            cursor=cursor.to_json(base),
             cursor_step=cursor.step,
             created=True,
         )
@@ -103,7 +103,7 @@ class LocalRuns:
             revision=revision,
             frontier=after.step + 1,
             failure=failure,
-            cursor=cursor.to_json(),
+            cursor=cursor.to_json(base),
             cursor_step=cursor.step,
             schedule=None,
             given=given,
@@ -115,20 +115,21 @@ def _with_more_groups(start: views.Start) -> Cursor:
     origin, checkpoint = start.origin, start.checkpoint
     assert origin is not None
     assert checkpoint is not None
-    step, so_far = checkpoint.step, origin.values.row(checkpoint.step)
+    step = checkpoint.step
     before, added = start.groups[: origin.values.groups], start.groups[origin.values.groups :]
     base = _base(before)
     cursor = Cursor.from_json(origin.cursor, base)
     cursor, _, _ = extend(origin.schedule, base, cursor, step - cursor.step, origin.given)
-    row = {track: (*so_far[track], *values) for track, values in _row(added, "current").items()}
-    return cursor._replace(step=step, row=cast_row(row, _base(start.groups)))
+    row = {track: (*cursor.row[track], *values) for track, values in row_of_groups(added, "current").items()}
+    return cursor._replace(step=step, row=row)
 
 
 def _base(groups: tuple[views.Group, ...]) -> Row:
-    return Base(_row(groups, "initial"), [group.name for group in groups])
+    return Base(row_of_groups(groups, "initial"), [group.name for group in groups])
 
 
-def _row(groups: tuple[views.Group, ...], which: str) -> Row:
+def row_of_groups(groups: tuple[views.Group, ...], which: str) -> Row:
+    """Return the groups' "initial" or "current" values, as the kinds of number that they compute in."""
     return {
         track: tuple(
             (NUMBERS[group.number] if track == "lr" else float)(getattr(group, which)[track])

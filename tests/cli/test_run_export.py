@@ -49,6 +49,28 @@ def test_torch_goes_on_from_what_is_exported(cli: Cli, client: Client, name: str
     assert run(names["scheduler"], 12, 24) == run(theirs, 12, 24)
 
 
+@pytest.mark.filterwarnings("ignore:.*optimizer.step")
+def test_tensors_are_exported_with_all_their_digits(cli: Cli, client: Client) -> None:
+    def optimizer() -> torch.optim.Optimizer:
+        lrs = torch.tensor(0.123456789), torch.tensor(0.0000123456789)
+        groups = [{"params": [torch.zeros(1, requires_grad=True)], "lr": lr} for lr in lrs]
+        return torch.optim.SGD(groups, momentum=0.9)
+
+    def chained(module: Any) -> Any:
+        found = optimizer()
+        first = module.OneCycleLR(found, [torch.tensor(0.3), 0.1], 40)
+        members = [first, module.ExponentialLR(found, torch.tensor(0.987654321))]
+        return module.ChainedScheduler(members)
+
+    ours, theirs = chained(lr_scheduler), chained(TORCH)
+    run(ours, 0, 12)
+    run(theirs, 0, 12)
+    names: dict[str, Any] = {"optimizer": optimizer()}
+    names["optimizer"].load_state_dict(ours.optimizer.state_dict())
+    exec(cli.out("run", "export", ours.state_dict()["lrkeeper"]["run"], "--as", "torch"), names)
+    assert run(names["scheduler"], 12, 24) == run(theirs, 12, 24)
+
+
 def test_csv_and_json_have_every_committed_value(cli: Cli, client: Client, name: str) -> None:
     trained(client, name, S.ExponentialLR(0.9), to=7)
     expected = [0.1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -116,7 +117,7 @@ def test_numbers_for_each_group_do_not_fit_more_groups(server: ServerProcess) ->
     before = scheduler.state_dict()
     add(training.optimizer, 0.5)
     training.update()
-    with pytest.raises(Exception, match="cannot go on with 3 param groups"):
+    with pytest.raises(Exception, match=r"swa_lr of run .* has 2 numbers, and the optimizer 3"):
         scheduler.step()
     assert scheduler.state_dict() == before
 
@@ -266,3 +267,170 @@ def test_a_named_group_is_known_by_its_name(client: Client) -> None:
     )
     job(training, run, 4, scheduler=scheduler, adds=False)
     assert [group.name for group in client.get_run(run).groups] == [None, "head"]
+
+
+def exponential(training: Training, run: str, **options: Any) -> RemoteLR:
+    """Return a scheduler of a run."""
+    return RemoteLR(training.optimizer, S.ExponentialLR(0.9), run=run, **options)
+
+
+def resumed(training: Training, run: str, saved: dict[str, Any], **options: Any) -> RemoteLR:
+    """Return one that goes on from a checkpoint."""
+    scheduler = exponential(training, run, **options)
+    scheduler.load_state_dict(saved)
+    return scheduler
+
+
+def test_a_job_is_told_at_the_step_also_where_an_earlier_life_went_on_without_them(
+    client: Client, new_start: Callable[[], None]
+) -> None:
+    run = f"unfreezing-{uuid4().hex}"
+    new_start()
+    training = Training(0.1)
+    scheduler = exponential(training, run)
+    training.epochs(scheduler, 2)
+    saved = scheduler.state_dict()
+    training.epochs(scheduler, 10)
+    new_start()
+    training = Training(0.1)
+    scheduler = resumed(training, run, saved)
+    training.epochs(scheduler, 1)
+    add(training.optimizer, 0.5)
+    training.epochs(scheduler, 2)
+    new_start()
+    training = Training(0.1)
+    scheduler = resumed(training, run, saved)
+    training.epochs(scheduler, 1)
+    with pytest.raises(GroupsDiffer, match="after step 3, where"):
+        training.epochs(scheduler, 1)
+
+
+def test_an_edit_survives_a_start_that_adds_them_at_another_step(
+    client: Client, new_start: Callable[[], None]
+) -> None:
+    run = f"unfreezing-{uuid4().hex}"
+    new_start()
+    training = Training(0.1)
+    scheduler = exponential(training, run)
+    training.epochs(scheduler, 2)
+    saved = scheduler.state_dict()
+    training.epochs(scheduler, 1)
+    add(training.optimizer, 0.5)
+    training.epochs(scheduler, 3)
+    revision = client.get_run(run).revision
+    client.edit_run(run, S.ExponentialLR(0.1), expected_revision=revision, reason="to see", at_step=10)
+    new_start()
+    training = Training(0.1)
+    scheduler = resumed(training, run, saved)
+    add(training.optimizer, 0.5)
+    training.epochs(scheduler, 12)
+    found = client.get_run(run)
+    assert [b.origin_step for b in found.lineage] == [0, 2]
+    assert [(e.effective_step, e.reason) for e in found.edits if e.branch == found.branch] == [(10, "to see")]
+    assert float.fromhex(training.used[-1][0]) == pytest.approx(0.1 * 0.1**13, rel=1e-12)
+
+
+def test_a_run_made_of_a_checkpoint_is_found_again_after_groups_were_added(
+    client: Client, own_server: ServerProcess, monkeypatch: pytest.MonkeyPatch, new_start: Callable[[], None]
+) -> None:
+    run = f"unfreezing-{uuid4().hex}"
+    new_start()
+    monkeypatch.setenv("LRKEEPER_SERVER", client.server)
+    training = Training(0.1)
+    scheduler = exponential(training, run)
+    training.epochs(scheduler, 5)
+    saved = scheduler.state_dict()
+    used = []
+    for _ in range(2):
+        new_start()
+        training = Training(0.1)
+        scheduler = resumed(training, run, saved, on_missing="create", server=own_server.address)
+        training.epochs(scheduler, 2)
+        add(training.optimizer, 0.5)
+        training.epochs(scheduler, 2)
+        used.append(training.used)
+    assert used[0] == used[1]
+
+
+@pytest.mark.parametrize("mode", ["on", "off"])
+def test_a_checkpoint_after_they_came_and_before_the_step_loads(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    monkeypatch.setenv("LRKEEPER_MODE", mode)
+
+    def both(module: Any) -> list[Any]:
+        make = OPTIMIZERS["SGD, floats"]
+        scheduler = module.ExponentialLR(make(), 0.9)
+        classes.run(scheduler, 0, 3)
+        add(scheduler.optimizer, 0.5)
+        scheduler.optimizer.step()
+        states = scheduler.state_dict(), scheduler.optimizer.state_dict()
+        optimizer = make()
+        add(optimizer, 0.5)
+        scheduler = module.ExponentialLR(optimizer, 0.9)
+        optimizer.load_state_dict(states[1])
+        scheduler.load_state_dict(states[0])
+        return classes.run(scheduler, 3, 6)
+
+    assert both(lr_scheduler) == both(TORCH)
+
+
+def test_numbers_for_each_group_are_refused_before_the_run_moves(client: Client) -> None:
+    run = f"unfreezing-{uuid4().hex}"
+    training = Training(0.1, 0.2)
+    scheduler = RemoteLR(
+        training.optimizer, S.ReduceLROnPlateau(min_lr=[1e-5, 1e-4], patience=0, factor=0.5), run=run
+    )
+    for _ in range(3):
+        scheduler.step(1.0)
+    add(training.optimizer, 0.5)
+    with pytest.raises(GroupsDiffer, match=r"min_lr of run .* has 2 numbers, and the optimizer 3"):
+        scheduler.step(1.0)
+    del training.optimizer.param_groups[2]
+    scheduler.step(1.0)
+    assert client.get_run(run).branch == 1
+
+
+def test_what_the_step_was_given_at_which_they_came_is_still_told(client: Client) -> None:
+    run = f"unfreezing-{uuid4().hex}"
+    training = Training(0.1)
+    scheduler = RemoteLR(training.optimizer, S.ReduceLROnPlateau(patience=0), run=run)
+    for _ in range(3):
+        scheduler.step(1.0)
+    fence = client.explain(run, 3).fence
+    add(training.optimizer, 0.5)
+    scheduler.step(2.0)
+    found = client.explain(run, 3)
+    assert (found.given.metric, found.fence, found.origin, found.branch) == (1.0, fence, False, 2)
+    assert len(found.values.row(3)["lr"]) == 2
+
+
+def test_a_look_at_the_lr_before_a_checkpoint_of_a_later_branch_is_loaded(
+    client: Client, new_start: Callable[[], None]
+) -> None:
+    run = f"unfreezing-{uuid4().hex}"
+    new_start()
+    first = Training(0.1)
+    scheduler = job(first, run, 5)
+    saved = scheduler.state_dict()
+    job(first, run, 8, scheduler=scheduler)
+    scheduler.finish()
+    new_start()
+    again = Training(0.1)
+    scheduler = exponential(again, run, on_existing="takeover")
+    assert scheduler.get_last_lr() == [0.1]
+    add(again.optimizer, 3.5)
+    scheduler.load_state_dict(saved)
+    job(again, run, 8, scheduler=scheduler)
+    assert again.used == first.used[5:]
+
+
+def test_a_copy_of_a_composite_goes_on_until_torch_ends_too(server: ServerProcess) -> None:
+    def both(module: Any) -> list[Any]:
+        optimizer = OPTIMIZERS["SGD, floats"]()
+        members = [module.ExponentialLR(optimizer, 0.9), module.OneCycleLR(optimizer, 0.3, total_steps=40)]
+        scheduler = module.SequentialLR(optimizer, members, [6])
+        found = stepped(scheduler, 4, {2: 0.5})
+        return [*found, *stepped(copy.deepcopy(scheduler), 4, {})]
+
+    assert both(lr_scheduler) == both(TORCH)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -42,10 +43,51 @@ def test_a_subclass_is_read_as_its_class() -> None:
     assert definition_of(Mine(optimizer(), 0.5)) == S.ExponentialLR(0.5)
 
 
-def test_a_tensor_among_the_arguments_is_refused_by_its_name() -> None:
-    scheduler = torch_schedulers.ExponentialLR(optimizer(), torch.tensor(0.5))  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"ExponentialLR: gamma is tensor\(0.5000\); it must hold no tensor"):
-        definition_of(scheduler)
+REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+    "no number": (
+        lambda: torch_schedulers.ExponentialLR(optimizer(), torch.tensor([0.5])),  # type: ignore[arg-type]
+        r"ExponentialLR: gamma is tensor\(\[0.5000\]\); it must hold no such tensor: use a Python number",
+    ),
+    "a half": (
+        lambda: torch_schedulers.ExponentialLR(optimizer(), torch.tensor(0.5).half()),  # type: ignore[arg-type]
+        r"ExponentialLR: gamma is tensor\(.*float16\); it must hold no such tensor",
+    ),
+    "a number of steps": (
+        lambda: torch_schedulers.StepLR(optimizer(), torch.tensor(3)),  # type: ignore[arg-type]
+        r"StepLR: step_size is tensor\(3\); it must hold no such tensor",
+    ),
+    "an exponent": (
+        lambda: torch_schedulers.PolynomialLR(optimizer(), power=torch.tensor(2.0)),  # type: ignore[arg-type]
+        r"PolynomialLR: power is tensor\(2.\); it must hold no such tensor",
+    ),
+    "of another kind than the lr": (
+        lambda: torch_schedulers.ExponentialLR(optimizer(torch.tensor(0.1).double()), torch.tensor(0.5)),  # type: ignore[arg-type]
+        "are of float32 and of float64; they must be of one kind",
+    ),
+    "one that moves with the lr": (
+        lambda: torch_schedulers.CyclicLR(optimizer(), torch.tensor(0.1), 0.3),  # type: ignore[arg-type]
+        "base_lr is a tensor and the param group's lr a Python number: torch makes them one tensor",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_tensor_that_no_definition_can_say_is_refused(case: str) -> None:
+    make, message = REFUSED[case]
+    with pytest.raises(TypeError, match=message):
+        definition_of(make())
+
+
+def test_members_with_tensors_of_two_kinds_are_refused() -> None:
+    found = optimizer()
+    members: list[Any] = [
+        torch_schedulers.ExponentialLR(found, torch.tensor(0.5)),  # type: ignore[arg-type]
+        torch_schedulers.ExponentialLR(found, torch.tensor(0.5).double()),  # type: ignore[arg-type]
+    ]
+    with pytest.raises(
+        TypeError, match="ChainedScheduler: the tensors among its arguments, and the lr, are of"
+    ):
+        definition_of(torch_schedulers.ChainedScheduler(members))
 
 
 def test_base_lrs_that_are_not_the_groups_are_in_the_memory() -> None:

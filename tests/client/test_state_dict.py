@@ -189,14 +189,14 @@ def test_the_state_of_another_run_than_the_one_named_is_refused(client: Client, 
     assert training.epochs(scheduler, 2) == undisturbed("StepLR", 4)[2:]
 
 
-@pytest.mark.parametrize("groups", [1, 3])
-def test_the_state_of_other_param_groups_is_refused(server: ServerProcess, groups: int) -> None:
-    saved = Training(0.1, 0.2)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_the_state_of_more_param_groups_is_refused(server: ServerProcess, groups: int) -> None:
+    saved = Training(0.1, 0.2, 0.3)
     scheduler = RemoteLR(saved.optimizer, STEP_LR)
     saved.epochs(scheduler, 2)
     other = RemoteLR(Training(*[0.1] * groups).optimizer, STEP_LR)
     before = other.state_dict()
-    with pytest.raises(GroupsDiffer, match=f"of 2 param groups; the optimizer has {groups}"):
+    with pytest.raises(GroupsDiffer, match=f"of 3 param groups; the optimizer has {groups}"):
         other.load_state_dict(scheduler.state_dict())
     assert other.state_dict() == before
 

@@ -11,11 +11,12 @@ import pytest
 
 from lrkeeper.errors import InvalidArgument, RankDiffers, RunFenced, StorageUnavailable
 from lrkeeper.schedules import StepLR, codec
-from lrkeeper.server.runs.acquire import Start
+from lrkeeper.server.runs.acquire import Checkpoint, Start
 from lrkeeper.server.runs.records import ParamGroup
 from lrkeeper.server.storage.sql import SqlStorage
 from lrkeeper.server.usecases import edit_run as editing
 from lrkeeper.server.usecases.acquire_run import Acquired, acquire_run
+from lrkeeper.server.usecases.added_groups import add_groups
 from lrkeeper.server.usecases.keeper import Keeper
 from lrkeeper.server.usecases.next_lr import Answer, Steps, next_lr
 
@@ -112,6 +113,34 @@ def test_an_edit_beside_a_new_branch_does_not_act_with_the_old_ones_values(
     answer = asyncio.run(main())
     assert answer.table is not None
     assert answer.table.row(8)["lr"] == (7.0, 7.0)
+
+
+def test_a_branch_with_more_groups_that_was_made_through_another_server_is_gone_on(
+    storage: SqlStorage,
+) -> None:
+    async def main() -> Answer:
+        ours, theirs = Keeper(storage), Keeper(storage)
+        one = await take(ours, world_size=2)
+        await take(theirs, world_size=2, rank=1)
+        await ask(ours, one, 1, 5)
+        await ask(theirs, one, 1, 5, rank=1)
+        groups = (*START.groups, ParamGroup(None, "float64", {"lr": 0.5}, {"lr": 0.5}))
+        grown = replace(
+            START,
+            world_size=2,
+            groups=groups,
+            checkpoint=Checkpoint(one.run.uid, one.branch, 5),
+            adds_groups=True,
+        )
+        new = await add_groups(ours, grown)
+        await add_groups(ours, replace(grown, rank=1))
+        await ask(ours, new, 6, 1)
+        await ask(theirs, new, 6, 1, rank=1)
+        return await ask(theirs, new, 7, 1, rank=1)
+
+    answer = asyncio.run(main())
+    assert answer.table is not None
+    assert answer.table.row(7)["lr"] == (0.1, 0.5)
 
 
 def test_a_rank_of_no_such_world_holds_nothing_back(storage: SqlStorage) -> None:

@@ -6,6 +6,7 @@ Values come from LRKEEPER_SERVER, or with LRKEEPER_MODE=off from the same evalua
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import time
@@ -40,7 +41,9 @@ def trace(module: Any, mode: str, cls: str, seed: int, steps: int) -> list[Any]:
     random = Random(f"{mode}/{cls}/{seed}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        program = built(cls, random, module)
+        program = built(mode, cls, random, module)
+        if mode == "tensors":
+            mode = random.choice([m for m in modes_of(cls) if m != "tensors"])
         program.restores = True  # a drop-in writes the checkpoint's lr where torch leaves a stale one
         found: list[Any] = [bits(program.optimizer)]
         resume_at = random.randint(1, steps // 2) if mode == "resume" else None
@@ -51,8 +54,8 @@ def trace(module: Any, mode: str, cls: str, seed: int, steps: int) -> list[Any]:
                 except (ArithmeticError, NotImplementedError, ValueError) as error:
                     return [*found, type(error).__name__]
             error_name, _ = program.step(mode, ("lr",))
-            if error_name:
-                return [*found, error_name]
+            if error_name or any(math.isnan(group["lr"]) for group in program.optimizer.param_groups):
+                return [*found, error_name or "ValueError"]  # a nan is never committed
             found.append(
                 (bits(program.optimizer), [float(lr).hex() for lr in program.scheduler.get_last_lr()])
             )
@@ -70,7 +73,7 @@ def main() -> int:
     print(f"{'class':<30} {'mode':<8} {'programs':>9} {'mismatches':>10}")
     with ProcessPoolExecutor(2) as pool:
         for cls in CLASSES:
-            for mode in modes_of(cls):
+            for mode in (*modes_of(cls), "groups"):
                 whole = options.count if mode == "step" else options.rest
                 pieces = [(min(100, whole - start), start) for start in range(0, whole, 100)]
                 futures = [pool.submit(run, mode, cls, n, start) for n, start in pieces]

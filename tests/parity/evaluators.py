@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -24,15 +24,15 @@ from lrkeeper.schedules.schedule import Schedule
 from lrkeeper.torch.definitions import definition_of
 from lrkeeper.torch.memories import base_of, memory_of, row_of
 from tests.client.classes import TORCH
-from tests.parity.plans import CLASSES, COMPOSITES, Configuration, configuration
+from tests.parity.plans import CLASSES, COMPOSITES, Configuration, configuration, with_tensors
 
 STEPS = 200
-MODES = ("step", "resume", "edits", "epoch")
+MODES = ("step", "float32", "resume", "edits", "tensors", "epoch")
 
 
 def modes_of(cls: str) -> tuple[str, ...]:
     """Return the modes in which a class is compared: composites take no epoch."""
-    return MODES[:3] if cls in COMPOSITES else MODES
+    return MODES[:5] if cls in COMPOSITES else MODES
 
 
 def run(mode: str, cls: str, count: int, seed: int) -> list[str]:
@@ -63,7 +63,7 @@ class _Ours:
         schedule = codec.from_json(codec.to_json(definition_of(scheduler)))
         base = base_of(scheduler.optimizer, schedule.moves)
         cursor = Cursor(step, memory_of(scheduler), row_of(scheduler.optimizer, schedule.moves))
-        return cls(schedule, base, Cursor.from_json(cursor.to_json(), base))
+        return cls(schedule, base, Cursor.from_json(cursor.to_json(base), base))
 
     def step(self, given: Given) -> str:
         """Go on; return the name of the exception that there was, if any."""
@@ -97,6 +97,8 @@ class Program:
         if mode == "edits" and self.random.random() < 0.05:
             self.edit()
             seen = row_of(self.optimizer, tracks)
+        if mode == "groups" and self.random.random() < 0.02:
+            self.unfreeze()
         if mode == "epoch" and self.random.random() < 0.3:
             arguments["epoch"] = self.epoch()
         if self.drawn.plan.name == "ReduceLROnPlateau":
@@ -115,6 +117,11 @@ class Program:
             group["lr"].fill_(lr)
         else:
             group["lr"] = lr
+
+    def unfreeze(self) -> None:
+        """Add a param group, as a job does that trains its layers one after another."""
+        lr = self.drawn.number(self.random.uniform(1e-4, 0.5))
+        self.optimizer.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": lr})
 
     def epoch(self) -> float:
         if self.drawn.plan.name == "CosineAnnealingWarmRestarts" and self.random.random() < 0.4:
@@ -145,14 +152,19 @@ class Program:
 def _compared(mode: str, cls: str, random: Random) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        theirs = built(cls, random)
+        theirs = built(mode, cls, random)
+        if mode == "tensors":
+            mode = random.choice([m for m in modes_of(cls) if m != "tensors"])
         return _difference(mode, theirs, random)
 
 
-def built(cls: str, random: Random, module: Any = TORCH) -> Program:
+def built(mode: str, cls: str, random: Random, module: Any = TORCH) -> Program:
     """Draw until the constructor takes it."""
     while True:
-        theirs = Program(configuration(cls, random), random, module)
+        drawn = configuration(cls, random)
+        if mode == "float32":
+            drawn = replace(drawn, dtype=mode)
+        theirs = Program(with_tensors(drawn, random) if mode == "tensors" else drawn, random, module)
         try:
             theirs.build()
         except (ArithmeticError, NotImplementedError, ValueError):
@@ -184,10 +196,10 @@ def _difference(mode: str, theirs: Program, random: Random) -> str:
             failed = ours.step(given)
             if failed != error:
                 return f"{_WAYS[place]} at step {step + 1}: {failed or 'none'} for {error or 'none'}: {theirs.drawn}"
-        if error:
-            return ""
+        if error or any(lr != lr for lr in row_of(theirs.optimizer, tracks)["lr"]):
+            return ""  # a nan is never committed
         if random.random() < 0.02:
-            kept[0].cursor = Cursor.from_json(kept[0].cursor.to_json(), kept[0].base)
+            kept[0].cursor = Cursor.from_json(kept[0].cursor.to_json(kept[0].base), kept[0].base)
     return ""
 
 

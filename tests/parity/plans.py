@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from random import Random
 from typing import Any
 
 import torch
 
 from lrkeeper import schedules as S
+from lrkeeper.schedules.numbers import F32, F64
 from tests.client.classes import TORCH
 
 LEAVES = (
@@ -58,9 +59,30 @@ class Plan:
         cls = getattr(module, self.name)
         return cls(optimizer, **values) if self.name != "ChainedScheduler" else cls(**values)
 
+    def with_tensors(self, random: Random, dtype: torch.dtype, *, numbers: bool) -> Plan:
+        """Return the plan with some arguments as tensors; `numbers`: for an optimizer whose lrs are none."""
+
+        def some(value: Any) -> Any:
+            return torch.tensor(float(value), dtype=dtype) if random.random() < 0.7 else value
+
+        values = dict(self.arguments)
+        for name, kind in ((f.name, f.type) for f in fields(getattr(S, self.name))):
+            if name not in values or kind not in ("float", "PerGroup"):
+                continue
+            if name in ("power", "min_lr", "pct_start") or (numbers and name == "base_lr"):
+                continue  # not kept; no tensor for torch; its base_lr would move with the lr
+            if self.name != "CosineAnnealingWarmRestarts":
+                value = values[name]
+                values[name] = [some(v) for v in value] if isinstance(value, list) else some(value)
+        members = tuple(m.with_tensors(random, dtype, numbers=numbers) for m in self.members)
+        return replace(self, arguments=values, members=members)
+
     def schedule(self) -> S.Schedule:
         """Return the same as lrkeeper's builders would, unchecked."""
-        values = {key: tuple(v) if isinstance(v, list) else v for key, v in self.arguments.items()}
+        values = {
+            key: tuple(map(_number, v)) if isinstance(v, list) else _number(v)
+            for key, v in self.arguments.items()
+        }
         if self.name == "CyclicLR":
             values["custom_scale_fn"] = bool(self.functions)
         if self.members:
@@ -98,6 +120,18 @@ def configuration(name: str, random: Random) -> Configuration:
     )
     dtype = random.choice(["", "", "", "", "float32", "float64"])
     return Configuration(_Draw(random, len(lrs)).plan(name), lrs, dtype, random.random() < 0.4)
+
+
+def with_tensors(drawn: Configuration, random: Random) -> Configuration:
+    """Return a configuration with some of its scheduler's arguments as tensors."""
+    dtype = getattr(torch, drawn.dtype or random.choice(["float32", "float32", "float64"]))
+    return replace(drawn, plan=drawn.plan.with_tensors(random, dtype, numbers=not drawn.dtype))
+
+
+def _number(value: Any) -> Any:
+    if not isinstance(value, torch.Tensor):
+        return value
+    return (F32 if value.dtype == torch.float32 else F64)(value.item())
 
 
 def _recorded(function: Function, drawn: list[float]) -> Function:

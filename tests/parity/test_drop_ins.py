@@ -10,7 +10,7 @@ from tests.parity.evaluators import modes_of
 from tests.parity.plans import CLASSES
 from tests.support.server import ServerProcess
 
-CASES = [(cls, mode) for cls in CLASSES for mode in modes_of(cls)]
+CASES = [(cls, mode) for cls in CLASSES for mode in (*modes_of(cls), "groups")]
 
 
 @pytest.mark.parametrize(("cls", "mode"), CASES)

@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 
 from lrkeeper import Client
-from lrkeeper.errors import CheckpointAhead, GroupsDiffer, InvalidArgument, RunFinished, WrongBranch
+from lrkeeper.errors import (
+    CheckpointAhead,
+    GroupsDiffer,
+    InvalidArgument,
+    RankDiffers,
+    RunFinished,
+    WrongBranch,
+)
 from lrkeeper.views import Place, Start
 from tests.protocol import jobs
 from tests.protocol.stored import rows
@@ -60,12 +67,13 @@ def test_a_rank_behind_reads_its_branch_up_to_the_step(client: Client, start: St
         jobs.ask(client, behind, 6)
 
 
-def test_other_groups_than_another_rank_has_added_are_a_branch_of_their_own(
+def test_a_rank_that_adds_other_groups_is_refused_with_the_difference(
     client: Client, start: Start, place: Place
 ) -> None:
     client.acquire_run(more(start, place, 5))
-    other = client.acquire_run(more(start, place, 5, 0.7, rank=1))
-    assert (other.branch, other.values.row(5)["lr"][1]) == (3, 0.7)
+    with pytest.raises(RankDiffers, match=r"rank 1 has added other param groups at step 5 .* base values"):
+        client.acquire_run(more(start, place, 5, 0.7, rank=1))
+    assert client.get_run(start.run).branch == 2
 
 
 def test_a_group_can_come_at_the_first_step_of_a_branch(client: Client, start: Start, place: Place) -> None:

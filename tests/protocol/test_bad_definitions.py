@@ -40,6 +40,16 @@ def wide(nodes: int) -> dict[str, object]:
 
 
 BAD: dict[str, tuple[dict[str, object], str, str]] = {
+    "torch of another time": (
+        {"step_lr": {"step_size": 3}, "semantics": "torch>=3"},
+        "schedule.semantics",
+        "is 'torch>=3'; this version knows 'torch>=2.9' only",
+    ),
+    "a kind of what is no number": (
+        {"step_lr": {"step_size": 3}, "float32": ["gama"]},
+        "schedule.float32",
+        "has 'gama', which is no number of this definition",
+    ),
     "no kind": ({}, "schedule", "step_lr"),
     "no step size": ({"step_lr": {"gamma": 0.5}}, "schedule.step_lr.step_size", "missing"),
     "a step size of 0": ({"step_lr": {"step_size": 0}}, "schedule.step_lr", "step_size is 0"),

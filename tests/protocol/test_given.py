@@ -123,7 +123,7 @@ def test_what_makes_no_sense_is_refused(
 
 def where_it_stands(step: int, lr: float, schedule: S.Schedule) -> Origin:
     cursor = Cursor(step, step, {"lr": (lr,)})
-    return Origin(schedule, cursor.to_json(), step, Table.from_rows(step, [cursor.row]))
+    return Origin(schedule, cursor.to_json(cursor.row), step, Table.from_rows(step, [cursor.row]))
 
 
 def test_a_run_begins_where_its_job_stands_and_is_taken_there_again(client: Client) -> None:

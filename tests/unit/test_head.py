@@ -16,10 +16,10 @@ BASE = {"lr": (0.1,)}
 def run_of(schedule: Schedule, edits: list[Edit] | None = None) -> Head:
     cursor = begin(schedule, BASE, BASE)
     values = Table.from_rows(0, [cursor.row])
-    origin = Origin(codec.to_json(schedule), None, None, 0, values, cursor.to_json())
+    origin = Origin(codec.to_json(schedule), None, None, 0, values, cursor.to_json(BASE))
     groups = (ParamGroup(None, "float64", {"lr": 0.1}, {"lr": 0.1}),)
     branch = Branch("uid", 1, None, None, 1, origin, groups, 0)
-    run = Run("uid", "run", "active", "step", 1, 1, 1, 1, cursor.to_json(), "1", None, 0, 0, 0)
+    run = Run("uid", "run", "active", "step", 1, 1, 1, 1, cursor.to_json(BASE), "1", None, 0, 0, 0)
     return head_of(run, branch, edits or [])
 
 
@@ -38,7 +38,7 @@ def edit(revision: int, effective_step: int, schedule: Schedule) -> Edit:
         schedule_revision=None,
         effective_step=effective_step,
         clamped=False,
-        cursor=cursor.to_json(),
+        cursor=cursor.to_json(BASE),
         author="",
         reason="",
         created_at=0,

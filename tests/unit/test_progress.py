@@ -48,11 +48,11 @@ def test_only_what_is_told_again_can_go_down() -> None:
 
 def test_a_cursor_has_the_totals_told_last_and_its_text_too() -> None:
     at = begin(TOKENS, BASE, BASE)
-    assert at.to_json() == '[0,0,{"lr":[0.1]}]'
+    assert at.to_json(BASE) == '[0,0,{"lr":[0.1]}]'
     for told in ({"tokens": 10.0, "epochs": 0.5}, {"tokens": 20.0}):
         at, _, failure = extend(TOKENS, BASE, at, 1, Given(progress=told))
         assert failure is None
-        assert Cursor.from_json(at.to_json(), BASE) == at
+        assert Cursor.from_json(at.to_json(BASE), BASE) == at
     assert at.progress == {"tokens": 20.0, "epochs": 0.5}
     after, _, failure = extend(TOKENS, BASE, at, 1)
     assert (after, failure and failure.type) == (at, "NotTold")

@@ -11,6 +11,7 @@ from lrkeeper.schedules import codec, cursor
 from lrkeeper.schedules.numbers import F32, Row
 from lrkeeper.schedules.schedule import Schedule
 from lrkeeper.schedules.shape import DefinitionError
+from lrkeeper.schedules.torch_schedule import SEMANTICS
 
 BASE: Row = {"lr": (0.1,)}
 
@@ -92,7 +93,7 @@ REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
         ValueError,
         "anneal_strategy is 'exp'; it must be 'cos' or 'linear'",
     ),
-    (S.LambdaLR, {"lr_lambda": abs}, TypeError, "lr_lambda"),
+    (S.LambdaLR, {"lr_lambda": 0.95}, TypeError, "lr_lambda is 0.95; it must be a function"),
     (
         S.ReduceLROnPlateau,
         {"factor": 1.0},
@@ -208,13 +209,34 @@ def test_a_definition_survives_message_and_json(schedule: Schedule) -> None:
     assert codec.from_json(codec.to_json(schedule)) == schedule
 
 
+@pytest.mark.parametrize("schedule", [*EVERY, *GIVEN])
+def test_a_stored_definition_names_the_releases_of_torch_once(schedule: Schedule) -> None:
+    text = codec.to_json(schedule)
+    assert text.count(f'"semantics":"{SEMANTICS}"') == text.count("semantics") == 1
+
+
+@pytest.mark.parametrize("schedule", [*EVERY, *GIVEN])
+def test_a_definition_of_before_that_is_the_same_one(schedule: Schedule) -> None:
+    text = codec.to_json(schedule)
+    before = text.replace(f'"semantics":"{SEMANTICS}",', "").replace(f',"semantics":"{SEMANTICS}"', "")
+    assert codec.from_json(before) == schedule
+    assert codec.comparable(text) == before
+    assert codec.same(before, text)
+    assert not codec.same(before, codec.to_json(S.StepLR(17)))
+
+
+def test_a_definition_of_another_torch_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"semantics: is 'torch>=3'; this version knows 'torch>=2.9' only"):
+        codec.from_json('{"semantics":"torch>=3","step_lr":{"step_size":3.0}}')
+
+
 @pytest.mark.parametrize("schedule", EVERY)
 def test_an_evaluation_goes_on_from_its_cursor_with_the_same_bits(schedule: Schedule) -> None:
     for base in ({"lr": (0.1, 0.2)}, {"lr": (F32(0.1), 0.3)}):
         whole = cursor.extend(schedule, base, cursor.begin(schedule, base, base), 60)[1]
         at, rows = cursor.begin(schedule, base, base), []
         for count in (1, 8, 2, 30, 19):
-            at = cursor.Cursor.from_json(at.to_json(), base)
+            at = cursor.Cursor.from_json(at.to_json(base), base)
             at, more, failure = cursor.extend(schedule, base, at, count)
             assert failure is None
             rows += more

@@ -19,17 +19,21 @@ _EXACT = 1 << 53
 
 
 def definition(schedule: Schedule) -> dict[str, Any]:
-    """Return a definition as a schedule file has it."""
+    """Return a definition as a schedule file has it: without the releases of torch that it follows, always the same."""
     from lrkeeper.schedules import codec
 
-    return _plain(codec.encode(schedule))
+    found = _plain(codec.encode(schedule))
+    found.pop("semantics", None)
+    return found
 
 
 def canonical(value: Any, path: str = "") -> dict[str, Any]:
     """Return the canonical form of a definition as it is written in a file. Raises DefinitionError."""
     from lrkeeper.schedules import codec
 
-    return _plain(codec.message_of(value, path=path))
+    found = _plain(codec.message_of(value, path=path))
+    found.pop("semantics", None)
+    return found
 
 
 def yaml_text(value: dict[str, Any]) -> str:

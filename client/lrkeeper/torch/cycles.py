@@ -18,7 +18,16 @@ def same_for_all(values: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def cyclic_lr(scheduler: Any) -> S.Schedule:
-    """Return the definition of a CyclicLR; total_size and step_ratio only where no step sizes give them."""
+    """Return the definition of a CyclicLR; total_size and step_ratio only where no step sizes give them.
+
+    Raises TypeError where torch has put its own base_lr, a tensor, into a param group: it then moves with the lr.
+    """
+    for group, base_lr in zip(scheduler.optimizer.param_groups, scheduler.base_lrs, strict=False):
+        if group["lr"] is base_lr and isinstance(base_lr, torch.Tensor):
+            raise TypeError(
+                "CyclicLR: base_lr is a tensor and the param group's lr a Python number: torch makes them one "
+                "tensor, so that the base moves with the lr; use two numbers, or a tensor lr in the optimizer"
+            )
     total, ratio = scheduler.total_size, scheduler.step_ratio
     up = round(ratio * total, 9)
     exact = up + (total - up) == total and total != 0 and up / total == ratio

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any
 
-import torch
 from torch.optim import lr_scheduler as torch_schedulers
 from torch.optim.swa_utils import SWALR
 
@@ -14,18 +12,18 @@ from lrkeeper import schedules as S
 from lrkeeper.schedules import codec
 from lrkeeper.torch import cycles
 from lrkeeper.torch.cycles import same_for_all
+from lrkeeper.torch.tensors import with_numbers
 
 
 def definition_of(scheduler: Any) -> S.Schedule:
     """Return a scheduler's definition.
 
-    Raises TypeError where torch took an argument that is no number, as a tensor: the first step fails in
-    torch, or computes what no definition can say.
+    Raises TypeError where torch took an argument that is no number: the first step fails in torch, or
+    computes what no definition can say.
     """
     for cls, read in _READERS.items():
         if isinstance(scheduler, cls):
-            found = read(scheduler)
-            _check_numbers(found)
+            found = with_numbers(read(scheduler), scheduler.optimizer)
             codec.encode(found)
             return found
     raise _not_kept(scheduler)
@@ -44,17 +42,6 @@ def _not_kept(scheduler: Any) -> TypeError:
         f"{type(scheduler).__name__} is not a scheduler that lrkeeper keeps; it keeps "
         f"{', '.join(cls.__name__ for cls in _READERS)}"
     )
-
-
-def _check_numbers(found: S.Schedule) -> None:
-    for field in fields(found):  # type: ignore[arg-type]  # every schedule is a dataclass
-        value = getattr(found, field.name)
-        for item in value if isinstance(value, tuple) else (value,):
-            if isinstance(item, torch.Tensor):
-                raise TypeError(
-                    f"{type(found).__name__}: {field.name} is {value!r}; it must hold no tensor: "
-                    "use a Python number"
-                )
 
 
 def _fields(*names: str) -> Callable[[Any], dict[str, Any]]:
@@ -104,7 +91,7 @@ def _chained_scheduler(scheduler: Any) -> S.Schedule:
     return S.ChainedScheduler.unchecked(schedulers=members)
 
 
-_READERS: dict[type, Callable[[Any], S.Schedule]] = {
+_READERS: dict[type[Any], Callable[[Any], S.Schedule]] = {
     torch_schedulers.StepLR: _step_lr,
     torch_schedulers.MultiStepLR: _multi_step_lr,
     torch_schedulers.SequentialLR: _sequential_lr,

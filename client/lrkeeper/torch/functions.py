@@ -8,6 +8,8 @@ from typing import Any
 
 from torch.optim import lr_scheduler as torch_schedulers
 
+from lrkeeper.torch.calling import factor
+
 
 def callers(scheduler: Any) -> list[Any]:
     """Return the schedulers that call a function of the job's: this one, or members of it."""
@@ -19,9 +21,9 @@ def callers(scheduler: Any) -> list[Any]:
 
 
 @contextmanager
-def recorded(scheduler: Any) -> Iterator[list[Any]]:
-    """Within, gather what the functions return, in the order of torch's calls."""
-    results: list[Any] = []
+def recorded(scheduler: Any) -> Iterator[list[float]]:
+    """Within, gather what the functions return, in the order of torch's calls, as the numbers it computes with."""
+    results: list[float] = []
     with ExitStack() as stack:
         for caller in callers(scheduler):
             stack.enter_context(_recorded(caller, results))
@@ -29,21 +31,26 @@ def recorded(scheduler: Any) -> Iterator[list[Any]]:
 
 
 @contextmanager
-def _recorded(caller: Any, results: list[Any]) -> Iterator[None]:
+def _recorded(caller: Any, results: list[float]) -> Iterator[None]:
     cyclic = isinstance(caller, torch_schedulers.CyclicLR)
     name = "_scale_fn_custom" if cyclic else "lr_lambdas"
     functions = vars(caller)[name]
-    vars(caller)[name] = _noting(functions, results) if cyclic else [_noting(f, results) for f in functions]
+    if cyclic:
+        noting: Any = _noting(functions, results)
+    else:
+        lrs = (group["lr"] for group in caller.optimizer.param_groups)
+        noting = [_noting(function, results, lr) for function, lr in zip(functions, lrs, strict=False)]
+    vars(caller)[name] = noting
     try:
         yield
     finally:
         vars(caller)[name] = functions
 
 
-def _noting(function: Callable[[Any], Any], results: list[Any]) -> Callable[[Any], Any]:
+def _noting(function: Callable[[Any], Any], results: list[float], lr: Any = 0.0) -> Callable[[Any], Any]:
     def call(epoch: Any) -> Any:
         result = function(epoch)
-        results.append(result)
+        results.append(factor(result, lr))
         return result
 
     return call

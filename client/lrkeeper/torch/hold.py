@@ -13,8 +13,11 @@ from lrkeeper import errors, views
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import Cursor
 from lrkeeper.schedules.given import Given
+from lrkeeper.schedules.numbers import Row
 from lrkeeper.schedules.table import Table
+from lrkeeper.schedules.torch_schedule import per_group_numbers
 from lrkeeper.torch import groups
+from lrkeeper.torch.calling import calls, factors_of_next
 from lrkeeper.torch.options import Options
 from lrkeeper.torch.position import Position
 from lrkeeper.torch.ticket import Ticket
@@ -27,7 +30,18 @@ Mark = tuple[Ticket | None, groups.Held | None, bool]
 Memory = Callable[[Any], Any]
 
 
-_FACTS = ("silent", "begun", "calls", "_tracks", "_groups", "_first", "_written")
+_FACTS = (
+    "silent",
+    "begun",
+    "calls",
+    "_own",
+    "_start",
+    "_tracks",
+    "_groups",
+    "_first",
+    "_written",
+    "_brought",
+)
 
 
 class Hold:
@@ -51,11 +65,14 @@ class Hold:
         """Whether the scheduler calls functions of the job's."""
         self._definition = definition
         self._memory = memory
+        self._own: Schedule | None = None
+        self._start: str | None = None
         self._tracks: tuple[str, ...] = ("lr",)
         self._groups: tuple[views.Group, ...] = ()
         self._before: tuple[views.Group, ...] = ()
         self._first: groups.Held | None = None  # the row at construction; None: what the optimizer will hold
         self._written: groups.Held | None = None
+        self._brought: Schedule | str | None = None
         self._too_late = False  # a change of other code came at a step that is committed already
         self._hook: Any = None
         self._awake = False
@@ -108,6 +125,10 @@ class Hold:
         """Note the row that was written into the groups for step 0."""
         self._first = self._written = groups.values(scheduler.optimizer, self._tracks)
 
+    def begins_at(self, schedule: Schedule, cursor: Cursor, base: Row) -> None:
+        """Note a definition whose functions this process calls, and what they have made of step 0."""
+        self._own, self._start = schedule, cursor.to_json(base)
+
     def silence(self) -> None:
         """Leave the run to the composite that this scheduler is a member of."""
         self.silent = True
@@ -132,7 +153,7 @@ class Hold:
     def definable(self, scheduler: Any) -> bool:
         """Whether there is a definition: torch takes arguments, and groups, that make none, and fails at a step."""
         try:
-            self._definition(scheduler)
+            self._defined(scheduler)
         except (TypeError, KeyError):
             return False
         return True
@@ -154,10 +175,11 @@ class Hold:
         noted = set(groups.kept_initial(scheduler.optimizer)).intersection(self._tracks)
         groups.keep_initial(scheduler.optimizer, noted)
         added = groups.read(scheduler.optimizer, self._tracks)[self._kept :]
+        self._check_numbers(ticket, len(ticket.groups) + len(added))
         if self._written is not None:
             held = groups.values(scheduler.optimizer, self._tracks)
             self._written = {t: (*own, *held[t][len(own) :]) for t, own in self._written.items()}
-        self.position.grow(self._definition(scheduler), (*ticket.groups, *added))
+        self.position.grow(self._defined(scheduler), (*ticket.groups, *added))
 
     def learn(self, scheduler: Any, told: Given) -> Given:
         """Return what the next step is given: what it was told, and what other code has written into the groups."""
@@ -169,6 +191,18 @@ class Hold:
             else:
                 return replace(told, seen=changed)
         return told
+
+    def call(self, scheduler: Any, given: Given) -> Given:
+        """Return what the next step is given, with what the definition's functions return for it.
+
+        A definition that someone has given the run since is not this process's.
+        """
+        ticket = self.position.ticket
+        assert ticket is not None
+        if self._own is None or ticket.schedule != self._own:
+            return given
+        inputs = calls(scheduler.optimizer, given)
+        return replace(given, factors=factors_of_next(self._own, ticket, inputs, given))
 
     def take(self, given: Given) -> None:
         """Move to the next step: nothing has moved if this raises."""
@@ -233,9 +267,29 @@ class Hold:
     def _adopts(self) -> bool:
         return self.position.options.on_local_change == "adopt"
 
+    def _check_numbers(self, ticket: Ticket, count: int) -> None:
+        """Raise GroupsDiffer where a given definition has numbers for each param group, and not for so many."""
+        if not self.definition_is_given:
+            return  # torch may look at its own numbers only later, and they may be added to until then
+        for field, numbers in per_group_numbers(ticket.schedule):
+            if len(numbers) not in (0, 1, count):
+                raise errors.GroupsDiffer(
+                    f"{field} of run {ticket.place.run!r} has {len(numbers)} numbers, and the optimizer {count} param "
+                    "groups: give it one number for all of them, or begin a new run with one for each"
+                )
+
+    def _defined(self, scheduler: Any) -> Schedule | str:
+        """Return the definition; as it last was where groups have been added that lack what a member reads there."""
+        try:
+            self._brought = self._definition(scheduler)
+        except KeyError:
+            if self._brought is None:
+                raise
+        return self._brought
+
     def _tracks_of(self, scheduler: Any) -> tuple[str, ...]:
         try:
-            definition = self._definition(scheduler)
+            definition = self._defined(scheduler)
         except TypeError:
             return ("lr",)
         return self.position.definition(definition).moves
@@ -259,7 +313,7 @@ class Hold:
             return
         if self._first is not None:
             self._check_groups(scheduler)
-        definition = self._definition(scheduler)
+        definition = self._defined(scheduler)
         if self.opened:
             self.position.open(definition, self._groups, None)
             return
@@ -273,7 +327,10 @@ class Hold:
             step = step_of(scheduler)
             cursor = Cursor(step, self._memory(scheduler), self._first)
             row = Table.from_rows(step, [self._first])
-            origin = views.Origin(definition, cursor.to_json(), step, row)
+            origin = views.Origin(definition, cursor.to_json(self._first), step, row)
+        elif self._start is not None:
+            assert self._own is not None
+            origin = views.Origin(self._own, self._start, 0, Table.from_rows(0, [self._first]))
         self.position.open(definition, self._groups, origin)
 
     def _listen(self, scheduler: Any) -> None:

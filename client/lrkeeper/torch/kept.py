@@ -65,8 +65,9 @@ class Kept:
             if hold.calls:
                 with recorded(self) as results:
                     self._torch_step(args, kwargs)
-                hold.take(replace(given, factors=tuple(float(result) for result in results)))
+                hold.take(replace(given, factors=tuple(results)))
             else:
+                given = hold.call(self, given)
                 try:
                     hold.take(given)
                 except tuple(FAILURES.values()) as unreachable:

@@ -176,7 +176,7 @@ class Position:
                     f"{opened.place.run!r}, which it resumed at step {opened.place.resume_step}"
                 )
             return _at_start(opened.place, opened.groups)
-        if len(ticket.groups) != groups:
+        if not 0 < len(ticket.groups) <= groups:  # more may have come since the last step
             raise errors.GroupsDiffer(
                 f"the state dict is of {len(ticket.groups)} param groups; the optimizer has {groups}"
             )
@@ -186,10 +186,12 @@ class Position:
                 f"the state dict is of run {ticket.place.run!r}, and the scheduler was given run={given!r}; "
                 "leave run= out to go on with that run, or do not load the state to begin a new one"
             )
-        self._look(ticket)
+        branches = self._look(ticket)
         if opened is None or opened.place.run_uid != ticket.place.run_uid:
             return ticket
         if opened.place.branch != ticket.place.branch:
+            if ticket.place.branch in branches:
+                return ticket  # a branch of the run's timeline: it is taken again there
             raise errors.WrongBranch(
                 f"the state dict lies at step {ticket.step} of branch {ticket.place.branch}; run "
                 f"{ticket.place.run!r} is on branch {opened.place.branch}"
@@ -202,6 +204,8 @@ class Position:
         if before is None or ticket is None or before.place.run_uid != ticket.place.run_uid:
             self._opened, self._frontier = False, 0
             self._drop_empty(before)
+        elif before.place.branch != ticket.place.branch:
+            self._opened, self._frontier = False, 0
         self.ticket = ticket
 
     # Within.
@@ -244,21 +248,22 @@ class Position:
             parameters=self.options.parameters,
         )
 
-    def _look(self, ticket: Ticket) -> None:
-        """See that the server has the ticket's run, without taking it."""
+    def _look(self, ticket: Ticket) -> tuple[int, ...]:
+        """See that the server has the ticket's run, without taking it; return the branches of its timeline."""
         runs = self._connected()
         if not isinstance(runs, Client) or self.options.on_missing == "create":
-            return
-        uid = ""
+            return ()
+        found = None
         with suppress(errors.RunNotFound):
-            uid = runs.get_run(ticket.place.run, patience=min(self.options.max_stall, _LOOK_SECONDS)).uid
-        if uid != ticket.place.run_uid:
+            found = runs.get_run(ticket.place.run, patience=min(self.options.max_stall, _LOOK_SECONDS))
+        if found is None or found.uid != ticket.place.run_uid:
             raise errors.RunNotFound(
                 f"run {ticket.place.run!r} (uid {ticket.place.run_uid}) of the state dict is not on the server "
                 f"at {runs.server}: go to the server that has it, or say on_missing='create' to go on from the "
                 "state dict on this one",
                 run=ticket.place.run,
             )
+        return tuple(each.branch for each in found.lineage)
 
     def _drop_empty(self, before: Ticket | None) -> None:
         """Delete the run that was opened before a state was given, if it took no step."""

@@ -8,13 +8,15 @@ from typing import Any
 
 import torch
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from lrkeeper import schedules as S
 from lrkeeper.schedules import Schedule
+from lrkeeper.schedules.calling import functions_problem
 from lrkeeper.schedules.cursor import begin
 from lrkeeper.schedules.given import AXES, NOTHING, Given, progress_problem
 from lrkeeper.torch import groups
+from lrkeeper.torch.calling import calls
 from lrkeeper.torch.hold import Hold
 from lrkeeper.torch.kept import Kept
 from lrkeeper.torch.memories import base_of, row_of
@@ -23,12 +25,21 @@ from lrkeeper.views import OnExisting
 
 
 class _Follower(LRScheduler):
-    """A torch scheduler that computes nothing: it keeps what the groups hold."""
+    """A torch scheduler that computes nothing: it keeps what the groups hold.
+
+    It does what LRScheduler does, also where a subclass has another of torch's classes behind it.
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        LRScheduler.__init__(self, optimizer)
 
     def step(
         self, metrics: Any = None, *, samples: Any = None, tokens: Any = None, epochs: Any = None
     ) -> None:
-        super().step()
+        LRScheduler.step(self)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        LRScheduler.load_state_dict(self, state_dict)
 
     def get_lr(self) -> list[Any]:
         return [
@@ -52,7 +63,8 @@ class RemoteLR(Kept, _Follower):
 
     A torch LRScheduler to isinstance, with torch's attributes; the values come from the server. The run
     is opened at the first `optimizer.step()`, `scheduler.step()` or `get_last_lr()`; a state dict that is
-    loaded before leads to its own run instead.
+    loaded before leads to its own run instead. With a definition whose steps take a metric, it is a torch
+    ReduceLROnPlateau to isinstance too, as frameworks ask before they call `step(metric)`.
 
     `step(metrics=None, *, samples=None, tokens=None, epochs=None)` takes what the schedule needs: a metric, and
     how many samples, tokens or epochs the run has behind it. Those are totals of the whole run over all ranks.
@@ -78,7 +90,7 @@ class RemoteLR(Kept, _Follower):
 
     Raises:
         TypeError: optimizer is no torch Optimizer, schedule neither definition nor name, or a param group has no
-            number where the schedule moves one.
+            number where the schedule moves one; or the definition calls functions, and has none.
         ValueError: the schedule moves what the param groups do not have, such as a momentum, or parameters are
             not those of the definition.
         NotConfigured: no server is named, or several ranks have nothing to agree through.
@@ -129,8 +141,13 @@ class RemoteLR(Kept, _Follower):
         if isinstance(definition, S.Tracks):
             groups.keep_initial(optimizer, definition.moves)
         self._hold.built(self)
+        definition = self._hold.position.definition(schedule)
+        if problem := functions_problem(definition, len(optimizer.param_groups)):
+            raise TypeError(problem)
         self._last_lr = groups.write(optimizer, self._first_row(definition))
         self._hold.begins_with(self)
+        if definition.takes_metric and type(self) is RemoteLR:
+            self.__class__ = _RemoteMetricLR  # a stored definition is known only now
 
     def _told(self, args: Any, kwargs: Any) -> Given:
         """Return what a step was given: the metric, and the run's totals of samples, tokens, epochs.
@@ -151,8 +168,11 @@ class RemoteLR(Kept, _Follower):
         """Return step 0's row, evaluated here; the run's own comes when it is opened."""
         tracks = schedule.moves
         now = row_of(self.optimizer, tracks)
-        row = begin(schedule, base_of(self.optimizer, tracks), now).row
-        return {track: tuple(float(value) for value in values) for track, values in row.items()}
+        base = base_of(self.optimizer, tracks)
+        cursor = begin(schedule, base, now, calls(self.optimizer))
+        if any(schedule.callers()):
+            self._hold.begins_at(schedule, cursor, base)
+        return {track: tuple(float(value) for value in values) for track, values in cursor.row.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state as primitives: loads under `torch.load(weights_only=True)`."""
@@ -170,3 +190,7 @@ class RemoteLR(Kept, _Follower):
                 ours.fill_(theirs)
         if any(isinstance(value, torch.Tensor) for value in base_lrs):
             self.base_lrs = base_lrs
+
+
+class _RemoteMetricLR(RemoteLR, ReduceLROnPlateau):
+    """A RemoteLR whose steps take a metric. It has none of torch's counters: the run keeps them."""

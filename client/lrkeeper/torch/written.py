@@ -14,6 +14,7 @@ from torch.optim.swa_utils import SWALR
 from lrkeeper import schedules as S
 from lrkeeper.errors import LrkeeperError
 from lrkeeper.schedules.given import Given
+from lrkeeper.schedules.numbers import kind_name
 from lrkeeper.torch import groups
 from lrkeeper.views import Group
 
@@ -98,9 +99,9 @@ def _called(schedule: S.Schedule, call: Callable[[type[Any], dict[str, Any]], An
         elif field.name == "schedulers":
             arguments[field.name] = [_called(member, call, optimizer) for member in value]
         elif isinstance(value, tuple):
-            arguments[field.name] = _list_or_number(field.name, value)
+            arguments[field.name] = _list_or_number(field.name, tuple(map(_argument, value)))
         else:
-            arguments[field.name] = value
+            arguments[field.name] = _argument(value)
     if next(iter(takes)) == "optimizer":
         arguments = {"optimizer": optimizer, **arguments}
     return call(cls, arguments)
@@ -110,6 +111,24 @@ def _called(schedule: S.Schedule, call: Callable[[type[Any], dict[str, Any]], An
 _FOLLOW: dict[type[S.Schedule], tuple[str, ...]] = {
     S.OneCycleLR: ("initial_lr", "min_lr", "phase_end_steps"),
 }
+
+
+def _argument(value: Any) -> Any:
+    """Return a definition's number as torch's argument: a tensor where it was one."""
+    name = kind_name(value)
+    return torch.tensor(value, dtype=getattr(torch, name)) if name else value
+
+
+def text(value: Any) -> str:
+    """Return a value's text, tensors with all their digits."""
+    if isinstance(value, torch.Tensor):
+        kind = "" if value.dtype == torch.float32 else f", dtype={value.dtype}"
+        return f"torch.tensor({value.item()!r}{kind})"
+    if type(value) is dict:
+        return f"{{{', '.join(f'{key!r}: {text(item)}' for key, item in value.items())}}}"
+    if type(value) is list:
+        return f"[{', '.join(map(text, value))}]"
+    return repr(value)
 
 
 def _list_or_number(name: str, value: tuple[Any, ...]) -> Any:
@@ -123,10 +142,10 @@ def _path(cls: type[Any]) -> str:
 def _texts(arguments: dict[str, Any]) -> list[str]:
     texts = []
     for name, value in arguments.items():
-        text = repr(value)
         if name == "optimizer":
-            text = value
+            texts.append(value)
         elif name == "schedulers":
-            text = f"[{', '.join(value)}]"
-        texts.append(text if name == "optimizer" else f"{name}={text}")
+            texts.append(f"schedulers=[{', '.join(value)}]")
+        else:
+            texts.append(f"{name}={text(value)}")
     return texts

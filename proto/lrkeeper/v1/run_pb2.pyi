@@ -429,6 +429,7 @@ class Given(_message.Message):
     METRIC_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     FACTORS_FIELD_NUMBER: _builtins.int
+    FLOAT32_FACTORS_FIELD_NUMBER: _builtins.int
     SEEN_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
     metric: _builtins.float
@@ -440,6 +441,10 @@ class Given(_message.Message):
         """What the job's own functions returned (LambdaLR, MultiplicativeLR, CyclicLR), in the order of torch's
         calls. Factors, never lrs.
         """
+
+    @_builtins.property
+    def float32_factors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Which of the factors, counted from 0, are float32: what is computed with them rounds to float32."""
 
     @_builtins.property
     def seen(self) -> _containers.RepeatedCompositeFieldContainer[Global___Seen]:
@@ -455,12 +460,13 @@ class Given(_message.Message):
         metric: _builtins.float | None = ...,
         epoch: _builtins.float | None = ...,
         factors: _abc.Iterable[_builtins.float] | None = ...,
+        float32_factors: _abc.Iterable[_builtins.int] | None = ...,
         seen: _abc.Iterable[Global___Seen] | None = ...,
         progress: Global___Progress | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "_metric", b"_metric", "epoch", b"epoch", "metric", b"metric", "progress", b"progress"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "_metric", b"_metric", "epoch", b"epoch", "factors", b"factors", "metric", b"metric", "progress", b"progress", "seen", b"seen"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epoch", b"_epoch", "_metric", b"_metric", "epoch", b"epoch", "factors", b"factors", "float32_factors", b"float32_factors", "metric", b"metric", "progress", b"progress", "seen", b"seen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__epoch: _TypeAlias = _typing.Literal["epoch"]  # noqa: Y015
     _WhichOneofArgType__epoch: _TypeAlias = _typing.Literal["_epoch", b"_epoch"]  # noqa: Y015

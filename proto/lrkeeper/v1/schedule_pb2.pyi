@@ -62,6 +62,13 @@ class Schedule(_message.Message):
     PLATEAU_FIELD_NUMBER: _builtins.int
     GREEDY_FIELD_NUMBER: _builtins.int
     TRACKS_FIELD_NUMBER: _builtins.int
+    SEMANTICS_FIELD_NUMBER: _builtins.int
+    FLOAT32_FIELD_NUMBER: _builtins.int
+    FLOAT64_FIELD_NUMBER: _builtins.int
+    semantics: _builtins.str
+    """The releases of torch whose bits the torch classes in this definition have: "torch>=2.9", or absent, which
+    says the same. Others are refused. Written into the outermost definition.
+    """
     @_builtins.property
     def step_lr(self) -> Global___StepLR: ...
     @_builtins.property
@@ -126,6 +133,16 @@ class Schedule(_message.Message):
     def greedy(self) -> Global___Greedy: ...
     @_builtins.property
     def tracks(self) -> Global___Tracks: ...
+    @_builtins.property
+    def float32(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The fields of this kind that are float32, as a float32 tensor among torch's arguments is: what is computed
+        with them rounds to float32. A field of several numbers by its name, or one of them as "max_lr[1]".
+        """
+
+    @_builtins.property
+    def float64(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Likewise those that are float64 tensors in torch: no division by them, and no power of them, fails."""
+
     def __init__(
         self,
         *,
@@ -161,13 +178,21 @@ class Schedule(_message.Message):
         plateau: Global___Plateau | None = ...,
         greedy: Global___Greedy | None = ...,
         tracks: Global___Tracks | None = ...,
+        semantics: _builtins.str | None = ...,
+        float32: _abc.Iterable[_builtins.str] | None = ...,
+        float64: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["affine", b"affine", "chained_scheduler", b"chained_scheduler", "constant", b"constant", "constant_lr", b"constant_lr", "cosine_annealing_lr", b"cosine_annealing_lr", "cosine_annealing_warm_restarts", b"cosine_annealing_warm_restarts", "cyclic_lr", b"cyclic_lr", "decay", b"decay", "exponential_lr", b"exponential_lr", "expression", b"expression", "greedy", b"greedy", "kind", b"kind", "lambda_lr", b"lambda_lr", "linear_lr", b"linear_lr", "multi_step_lr", b"multi_step_lr", "multiplicative_lr", b"multiplicative_lr", "one_cycle_lr", b"one_cycle_lr", "pick", b"pick", "plateau", b"plateau", "points", b"points", "polynomial_lr", b"polynomial_lr", "power", b"power", "product", b"product", "ramp", b"ramp", "reduce_lr_on_plateau", b"reduce_lr_on_plateau", "repeat", b"repeat", "sequence", b"sequence", "sequential_lr", b"sequential_lr", "step_lr", b"step_lr", "steps", b"steps", "swalr", b"swalr", "tracks", b"tracks", "warp", b"warp"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_semantics", b"_semantics", "affine", b"affine", "chained_scheduler", b"chained_scheduler", "constant", b"constant", "constant_lr", b"constant_lr", "cosine_annealing_lr", b"cosine_annealing_lr", "cosine_annealing_warm_restarts", b"cosine_annealing_warm_restarts", "cyclic_lr", b"cyclic_lr", "decay", b"decay", "exponential_lr", b"exponential_lr", "expression", b"expression", "greedy", b"greedy", "kind", b"kind", "lambda_lr", b"lambda_lr", "linear_lr", b"linear_lr", "multi_step_lr", b"multi_step_lr", "multiplicative_lr", b"multiplicative_lr", "one_cycle_lr", b"one_cycle_lr", "pick", b"pick", "plateau", b"plateau", "points", b"points", "polynomial_lr", b"polynomial_lr", "power", b"power", "product", b"product", "ramp", b"ramp", "reduce_lr_on_plateau", b"reduce_lr_on_plateau", "repeat", b"repeat", "semantics", b"semantics", "sequence", b"sequence", "sequential_lr", b"sequential_lr", "step_lr", b"step_lr", "steps", b"steps", "swalr", b"swalr", "tracks", b"tracks", "warp", b"warp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["affine", b"affine", "chained_scheduler", b"chained_scheduler", "constant", b"constant", "constant_lr", b"constant_lr", "cosine_annealing_lr", b"cosine_annealing_lr", "cosine_annealing_warm_restarts", b"cosine_annealing_warm_restarts", "cyclic_lr", b"cyclic_lr", "decay", b"decay", "exponential_lr", b"exponential_lr", "expression", b"expression", "greedy", b"greedy", "kind", b"kind", "lambda_lr", b"lambda_lr", "linear_lr", b"linear_lr", "multi_step_lr", b"multi_step_lr", "multiplicative_lr", b"multiplicative_lr", "one_cycle_lr", b"one_cycle_lr", "pick", b"pick", "plateau", b"plateau", "points", b"points", "polynomial_lr", b"polynomial_lr", "power", b"power", "product", b"product", "ramp", b"ramp", "reduce_lr_on_plateau", b"reduce_lr_on_plateau", "repeat", b"repeat", "sequence", b"sequence", "sequential_lr", b"sequential_lr", "step_lr", b"step_lr", "steps", b"steps", "swalr", b"swalr", "tracks", b"tracks", "warp", b"warp"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_semantics", b"_semantics", "affine", b"affine", "chained_scheduler", b"chained_scheduler", "constant", b"constant", "constant_lr", b"constant_lr", "cosine_annealing_lr", b"cosine_annealing_lr", "cosine_annealing_warm_restarts", b"cosine_annealing_warm_restarts", "cyclic_lr", b"cyclic_lr", "decay", b"decay", "exponential_lr", b"exponential_lr", "expression", b"expression", "float32", b"float32", "float64", b"float64", "greedy", b"greedy", "kind", b"kind", "lambda_lr", b"lambda_lr", "linear_lr", b"linear_lr", "multi_step_lr", b"multi_step_lr", "multiplicative_lr", b"multiplicative_lr", "one_cycle_lr", b"one_cycle_lr", "pick", b"pick", "plateau", b"plateau", "points", b"points", "polynomial_lr", b"polynomial_lr", "power", b"power", "product", b"product", "ramp", b"ramp", "reduce_lr_on_plateau", b"reduce_lr_on_plateau", "repeat", b"repeat", "semantics", b"semantics", "sequence", b"sequence", "sequential_lr", b"sequential_lr", "step_lr", b"step_lr", "steps", b"steps", "swalr", b"swalr", "tracks", b"tracks", "warp", b"warp"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__semantics: _TypeAlias = _typing.Literal["semantics"]  # noqa: Y015
+    _WhichOneofArgType__semantics: _TypeAlias = _typing.Literal["_semantics", b"_semantics"]  # noqa: Y015
     _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["step_lr", "multi_step_lr", "sequential_lr", "sequence", "constant_lr", "linear_lr", "exponential_lr", "polynomial_lr", "cosine_annealing_lr", "cosine_annealing_warm_restarts", "cyclic_lr", "one_cycle_lr", "lambda_lr", "multiplicative_lr", "reduce_lr_on_plateau", "swalr", "chained_scheduler", "constant", "ramp", "power", "points", "expression", "decay", "steps", "product", "affine", "pick", "warp", "repeat", "plateau", "greedy", "tracks"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__semantics) -> _WhichOneofReturnType__semantics | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___Schedule: _TypeAlias = Schedule  # noqa: Y015

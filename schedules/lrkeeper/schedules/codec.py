@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
@@ -33,6 +34,7 @@ from lrkeeper.schedules.cyclic_lr import CyclicLR
 from lrkeeper.schedules.exponential_lr import ExponentialLR, PolynomialLR
 from lrkeeper.schedules.lambda_lr import LambdaLR, MultiplicativeLR
 from lrkeeper.schedules.multi_step_lr import MultiStepLR
+from lrkeeper.schedules.numbers import TENSORS
 from lrkeeper.schedules.one_cycle_lr import OneCycleLR
 from lrkeeper.schedules.reduce_lr_on_plateau import ReduceLROnPlateau
 from lrkeeper.schedules.schedule import Schedule
@@ -42,6 +44,7 @@ from lrkeeper.schedules.shape import DefinitionError, UnknownKind, check_shape
 from lrkeeper.schedules.step_lr import StepLR
 from lrkeeper.schedules.sugar import expanded, placed
 from lrkeeper.schedules.swalr import SWALR
+from lrkeeper.schedules.torch_schedule import SEMANTICS
 from lrkeeper.v1 import schedule_pb2
 
 _PARTS: dict[str, type[Any]] = {
@@ -91,20 +94,21 @@ _CLASSES: tuple[type[Schedule], ...] = (
 KINDS: dict[str, type[Schedule]] = {cls.kind: cls for cls in _CLASSES}
 """Every kind of schedule, by its name in the proto's oneof."""
 
+_to_text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
 MAX_DEPTH = 24
 MAX_NODES = 512
 MAX_POINTS = 10_000
 
 
 def encode(schedule: Schedule) -> schedule_pb2.Schedule:
-    """Return a schedule's message.
+    """Return a schedule's message. It names the releases of torch whose bits the torch classes in it have.
 
     Raises TypeError if a field is not of the message's type (torch takes some objects that no message
     can hold, and fails at the first step).
     """
-    message = schedule_pb2.Schedule()
-    _fill(getattr(message, schedule.kind), schedule)
-    getattr(message, schedule.kind).SetInParent()
+    message = _message(schedule)
+    message.semantics = SEMANTICS
     return message
 
 
@@ -125,7 +129,20 @@ def decode(message: schedule_pb2.Schedule, *, path: str = "schedule", checked: b
 
 def to_json(schedule: Schedule) -> str:
     """Return the definition's canonical JSON: what is stored, and compared."""
-    return json.dumps(to_dict(schedule), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _to_text(to_dict(schedule))
+
+
+def comparable(text: str) -> str:
+    """Return a definition's text as versions wrote it that did not name torch's releases, and meant the same."""
+    found = json.loads(text)
+    if found.get("semantics") == SEMANTICS:
+        del found["semantics"]
+    return _to_text(found)
+
+
+def same(one: str, other: str) -> bool:
+    """Return whether two stored definitions are one, whichever version wrote them."""
+    return one == other or comparable(one) == comparable(other)
 
 
 def to_dict(schedule: Schedule) -> dict[str, Any]:
@@ -150,7 +167,7 @@ def from_dict(value: Any, *, path: str = "schedule") -> Schedule:
     """
     value = expanded(value, path)
     try:
-        return decode(_message(value, path), path=path)
+        return decode(_written(value, path), path=path)
     except DefinitionError as error:
         raise placed(error, value, path) from error
 
@@ -162,12 +179,12 @@ def message_of(value: Any, *, path: str = "schedule") -> schedule_pb2.Schedule:
     """
     value = expanded(value, path)
     try:
-        return _message(value, path)
+        return _written(value, path)
     except DefinitionError as error:
         raise placed(error, value, path) from error
 
 
-def _message(value: Any, path: str) -> schedule_pb2.Schedule:
+def _written(value: Any, path: str) -> schedule_pb2.Schedule:
     value = _listed(value)
     check_shape(value, schedule_pb2.Schedule.DESCRIPTOR, path)
     return json_format.ParseDict(value, schedule_pb2.Schedule())
@@ -198,14 +215,34 @@ def _listed(value: Any, done: dict[int, Any] | None = None) -> Any:
     return found
 
 
+def _message(schedule: Schedule) -> schedule_pb2.Schedule:
+    message = schedule_pb2.Schedule()
+    _fill(getattr(message, schedule.kind), schedule)
+    getattr(message, schedule.kind).SetInParent()
+    for name, kind in TENSORS.items():
+        getattr(message, name).extend(_of_kind(kind, schedule))
+    return message
+
+
+def _of_kind(kind: type[float], schedule: Schedule) -> Iterator[str]:
+    """Yield the names of a schedule's numbers of a kind."""
+    for field in fields(schedule):  # type: ignore[arg-type]  # every schedule is a dataclass
+        value = getattr(schedule, field.name)
+        places = [isinstance(item, kind) for item in (value if isinstance(value, tuple) else (value,))]
+        if all(places) and places:
+            yield field.name
+        else:
+            yield from (f"{field.name}[{place}]" for place, of_kind in enumerate(places) if of_kind)
+
+
 def _fill(message: Message, value: Any) -> None:
     for field in fields(value):
         content = getattr(value, field.name)
         try:
             if isinstance(content, Schedule):
-                getattr(message, field.name).CopyFrom(encode(content))
+                getattr(message, field.name).CopyFrom(_message(content))
             elif isinstance(content, tuple) and content and isinstance(content[0], Schedule):
-                getattr(message, field.name).extend(encode(member) for member in content)
+                getattr(message, field.name).extend(_message(member) for member in content)
             elif isinstance(content, tuple(_PARTS.values())):
                 _fill(getattr(message, field.name), content)
             elif isinstance(content, tuple) and content and isinstance(content[0], tuple(_PARTS.values())):
@@ -217,6 +254,21 @@ def _fill(message: Message, value: Any) -> None:
                 setattr(message, field.name, content)
         except (TypeError, ValueError) as error:
             raise TypeError(f"{type(value).__name__}: {field.name} is {content!r}; {error}") from error
+
+
+def _make(kind: type[float], values: dict[str, Any], name: str, path: str) -> None:
+    """Make a field's numbers, or one of them, of a kind. Raises DefinitionError where there are none."""
+    field, _, place = name.removesuffix("]").partition("[")
+    value = values.get(field)
+    if isinstance(value, float) and not place:
+        values[field] = kind(value)
+    elif isinstance(value, tuple) and all(isinstance(item, float) for item in value) and not place:
+        values[field] = tuple(map(kind, value))
+    elif isinstance(value, tuple) and place.isdecimal() and int(place) < len(value):
+        at = int(place)
+        values[field] = (*value[:at], kind(value[at]), *value[at + 1 :])
+    else:
+        raise DefinitionError(path, f"has {name!r}, which is no number of this definition that can be one")
 
 
 class _Decoder:
@@ -241,8 +293,16 @@ class _Decoder:
             raise DefinitionError(path, f"is one of more than {MAX_NODES} schedules in one definition")
         if self._depth > 1 and KINDS[kind].outermost:
             raise DefinitionError(path, f"is {kind}, within another schedule; it must be the outermost one")
+        if message.HasField("semantics") and message.semantics != SEMANTICS:
+            raise DefinitionError(
+                f"{path}.semantics", f"is {message.semantics!r}; this version knows {SEMANTICS!r} only"
+            )
+        values = self._values(KINDS[kind], getattr(message, kind), f"{path}.{kind}")
+        for kind_name, number in TENSORS.items():
+            for name in getattr(message, kind_name):
+                _make(number, values, name, f"{path}.{kind_name}")
         path = f"{path}.{kind}"
-        schedule = KINDS[kind].unchecked(**self._values(KINDS[kind], getattr(message, kind), path))
+        schedule = KINDS[kind].unchecked(**values)
         self._depth -= 1
         if self._checked:
             try:

@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lrkeeper.schedules.given import NO_INPUTS, NOTHING, Given, Inputs, NotTold, progress_problem
-from lrkeeper.schedules.numbers import Row, cast_row
+from lrkeeper.schedules.numbers import Row, cast_row, kinds, of_kinds
 from lrkeeper.schedules.schedule import Memory, Schedule
 
 EVALUATOR_VERSION = "1"
@@ -29,10 +29,18 @@ class Cursor(NamedTuple):
     row: Row
     progress: Mapping[str, float] = MappingProxyType({})
 
-    def to_json(self) -> str:
-        """Return the cursor as text; `from_json` gives the same bits back."""
-        more = ({"progress": dict(self.progress)},) if self.progress else ()
-        return _to_text(self[:3] + more)
+    def to_json(self, base: Row) -> str:
+        """Return the cursor as text; `from_json` gives the same bits back for the same base values.
+
+        Where a tensor among the schedule's arguments has made the row of other kinds of number than the base
+        is, the text has the kinds too.
+        """
+        more: list[Any] = []
+        if other := kinds(self.row, base):
+            more.append(other)
+        if self.progress:
+            more.append({"progress": dict(self.progress)})
+        return _to_text((*self[:3], *more))
 
     @classmethod
     def from_json(cls, text: str, base: Row) -> Cursor:
@@ -43,7 +51,12 @@ class Cursor(NamedTuple):
         try:
             step, memory, row, *more = json.loads(text)
             cast = cast_row(row, base)
-            progress = {axis: total for each in more for axis, total in each["progress"].items()}
+            progress: dict[str, float] = {}
+            for found in more:
+                if isinstance(found.get("progress"), dict):
+                    progress = found["progress"]
+                else:
+                    cast = of_kinds(cast, found)
             if any(progress_problem(axis, total) for axis, total in progress.items()):
                 raise ValueError(progress)
         except (ValueError, TypeError, AttributeError, KeyError) as error:
@@ -78,9 +91,9 @@ FAILURES: dict[str, type[Exception]] = {
 """The exceptions an evaluation may end with, by name."""
 
 
-def begin(schedule: Schedule, base: Row, now: Row) -> Cursor:
+def begin(schedule: Schedule, base: Row, now: Row, inputs: Inputs = NO_INPUTS) -> Cursor:
     """Return the cursor at step 0; raises what torch's constructor would."""
-    memory, row = schedule.start(base, now)
+    memory, row = schedule.start(base, now, inputs)
     return Cursor(0, memory, row)
 
 
@@ -97,7 +110,7 @@ def extend(
     for step in range(cursor.step + 1, cursor.step + count + 1):
         try:
             if given.seen is not None:
-                row = cast_row(given.seen, base)
+                row = cast_row(given.seen, row)
             inputs = Inputs(given) if given else NO_INPUTS
             if given.epoch is None:
                 memory, row = schedule.advance(memory, base, row, inputs)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import InitVar
+from typing import Any
 
 from lrkeeper.schedules import checks
+from lrkeeper.schedules.calling import CallingSchedule
 from lrkeeper.schedules.given import Inputs
 from lrkeeper.schedules.numbers import Row, Steps
 from lrkeeper.schedules.schedule import definition
-from lrkeeper.schedules.torch_schedule import Built, EpochSchedule, GroupKeys, PerGroup, each, written
+from lrkeeper.schedules.torch_schedule import Built, GroupKeys, PerGroup, each, written
 
 MODES = ("triangular", "triangular2", "exp_range")
 
 
 @definition("cyclic_lr")
-class CyclicLR(EpochSchedule):
+class CyclicLR(CallingSchedule):
     """Moves the lr between `base_lr` and `max_lr`, up and down again in each cycle; momentum against it.
 
     Source: torch.optim.lr_scheduler.CyclicLR, after Smith, Cyclical Learning Rates for Training Neural
@@ -36,6 +39,9 @@ class CyclicLR(EpochSchedule):
         cycle_momentum: whether momentum moves from max_momentum to base_momentum and back.
         base_momentum: the lowest momentum; one, or one for each param group.
         max_momentum: the highest momentum; likewise.
+        scale_fn: the function that gives these factors, for a RemoteLR to call. It is no part of the definition,
+            and stays in this process.
+        pure: the function depends on what it is called with alone; as LambdaLR's.
         total_size: steps of a cycle, where a scheduler's own is no sum of two sizes.
         step_ratio: the part of a cycle in which the lr rises, likewise.
 
@@ -57,6 +63,17 @@ class CyclicLR(EpochSchedule):
     max_momentum: PerGroup = (0.9,)
     total_size: Steps | None = None
     step_ratio: float | None = None
+    scale_fn: InitVar[Any] = None
+    pure: InitVar[bool] = False
+
+    def __post_init__(self, scale_fn: Any, pure: bool) -> None:
+        self._take("scale_fn", scale_fn, pure=pure)
+        if scale_fn is not None:
+            object.__setattr__(self, "custom_scale_fn", True)
+
+    @property
+    def calls(self) -> bool:
+        return self.custom_scale_fn
 
     def check(self) -> None:
         checks.per_group("CyclicLR", self, "base_lr", "max_lr", "base_momentum", "max_momentum")
@@ -95,8 +112,8 @@ class CyclicLR(EpochSchedule):
         cycle, height = self._place(last_epoch)
         highs = each(self.max_lr, lows)
         return [
-            low + (high - low) * height * self._scale(cycle, last_epoch, inputs)
-            for low, high in zip(lows, highs, strict=True)
+            low + (high - low) * height * self._scale(cycle, last_epoch, inputs, group)
+            for group, (low, high) in enumerate(zip(lows, highs, strict=True))
         ]
 
     def get_momentum(self, last_epoch: Steps, now: Row, inputs: Inputs) -> Iterable[float] | None:
@@ -105,8 +122,8 @@ class CyclicLR(EpochSchedule):
         cycle, height = self._place(last_epoch)
         lows, highs = each(self.base_momentum, now["lr"]), each(self.max_momentum, now["lr"])
         return [
-            high - (high - low) * height * self._scale(cycle, last_epoch, inputs)
-            for low, high in zip(lows, highs, strict=True)
+            high - (high - low) * height * self._scale(cycle, last_epoch, inputs, group)
+            for group, (low, high) in enumerate(zip(lows, highs, strict=True))
         ]
 
     def _place(self, last_epoch: Steps) -> tuple[int, float]:
@@ -120,9 +137,10 @@ class CyclicLR(EpochSchedule):
         x = 1.0 + last_epoch / total - cycle
         return cycle, x / ratio if x <= ratio else (x - 1) / (ratio - 1)
 
-    def _scale(self, cycle: int, last_epoch: Steps, inputs: Inputs) -> float:
+    def _scale(self, cycle: int, last_epoch: Steps, inputs: Inputs, group: int) -> float:
         if self.custom_scale_fn:
-            return inputs.factor()
+            at = cycle if self.scale_mode == "cycle" else last_epoch
+            return inputs.factor(self.functions, group, at)
         if self.mode == "triangular2":
             return 1 / (2.0 ** (cycle - 1))
         return 1.0 if self.mode == "triangular" else self.gamma**last_epoch

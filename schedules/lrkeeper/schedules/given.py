@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
+from lrkeeper.schedules.numbers import F32
 from lrkeeper.v1 import run_pb2
 
 AXES = ("epochs", "samples", "tokens")
@@ -18,6 +19,10 @@ class NotTold(ValueError):
     """A step's values hang on progress that the step was not told."""
 
 
+Functions: TypeAlias = Sequence[Callable[[Any], Any]]
+"""One function for each param group, or one for all of them."""
+
+
 @dataclass(frozen=True)
 class Given:
     """The inputs of one step. They are stored with it: its values follow from them and the row before.
@@ -26,7 +31,7 @@ class Given:
         metric: what `step(metric)` was given.
         epoch: what `step(epoch)` was given.
         factors: what the functions of LambdaLR, MultiplicativeLR and CyclicLR returned, in the order in
-            which torch calls them. Factors, never lrs.
+            which torch calls them. Factors, never lrs; a float32 among them is an `F32`.
         seen: what the param groups held, where another hand has written them since the step before:
             track → one number for each group. The recursion goes on from these.
         progress: how many epochs, samples and tokens the job has behind it, by those names. Totals of the run.
@@ -43,11 +48,16 @@ class Given:
 
     def to_json(self) -> str:
         """Return the inputs as text; `from_json` gives the same bits back."""
-        return json.dumps({k: v for k, v in vars(self).items() if v not in (None, ())}, separators=(",", ":"))
+        found = {k: v for k, v in vars(self).items() if v not in (None, ())}
+        if float32 := self._float32():
+            found["float32_factors"] = float32
+        return json.dumps(found, separators=(",", ":"))
 
     def to_message(self) -> run_pb2.Given:
         """Return the inputs as they are sent."""
-        message = run_pb2.Given(metric=self.metric, epoch=self.epoch, factors=self.factors)
+        message = run_pb2.Given(
+            metric=self.metric, epoch=self.epoch, factors=self.factors, float32_factors=self._float32()
+        )
         for track, values in (self.seen or {}).items():
             message.seen.add(track=track, values=values)
         for axis, total in (self.progress or {}).items():
@@ -63,7 +73,7 @@ class Given:
         return cls(
             metric=message.metric if message.HasField("metric") else None,
             epoch=epoch,
-            factors=tuple(message.factors),
+            factors=_factors(message.factors, message.float32_factors),
             seen={s.track: tuple(s.values) for s in message.seen} or None,
             progress={field.name: total for field, total in message.progress.ListFields()} or None,
         )
@@ -73,13 +83,24 @@ class Given:
         """Read what `to_json` wrote. Raises ValueError, TypeError or AttributeError for other text."""
         values: dict[str, Any] = json.loads(text)
         if "factors" in values:
-            values["factors"] = tuple(values["factors"])
+            values["factors"] = _factors(values["factors"], values.pop("float32_factors", ()))
         if "seen" in values:
             values["seen"] = {track: tuple(row) for track, row in values["seen"].items()}
         for axis, total in values.get("progress", {}).items():
             if problem := progress_problem(axis, total):
                 raise ValueError(problem)
         return cls(**values)
+
+    def _float32(self) -> list[int]:
+        return [place for place, factor in enumerate(self.factors) if isinstance(factor, F32)]
+
+
+def _factors(values: Iterable[float], float32: Iterable[int]) -> tuple[float, ...]:
+    found = list(values)
+    for place in float32:
+        if place < len(found):
+            found[place] = F32(found[place])
+    return tuple(found)
 
 
 NOTHING = Given()
@@ -125,11 +146,41 @@ class Inputs:
             )
         return found
 
-    def factor(self) -> float:
-        """Return the next factor. Raises ValueError where the step was given too few."""
+    def factor(self, functions: Functions, group: int, at: float) -> float:
+        """Return the next factor: what a param group's function gave at an epoch, or a cycle.
+
+        Raises ValueError where the step was given too few.
+        """
         for factor in self._factors:
             return factor
         raise ValueError("the step needs more factors of its functions than it was given")
+
+
+class Calls(Inputs):
+    """What is given where the functions are at hand: they are called, and `factors` is what they returned.
+
+    Args:
+        given: what else is given.
+        number: (result of a function, param group) → the number that torch computes with.
+    """
+
+    def __init__(
+        self, given: Given = NOTHING, number: Callable[[Any, int], float] = lambda r, _: float(r)
+    ) -> None:
+        super().__init__(given)
+        self._number = number
+        self.factors: list[float] = []
+        self.raised = False
+        """Whether a function has raised."""
+
+    def factor(self, functions: Functions, group: int, at: float) -> float:
+        try:
+            factor = self._number(functions[group if len(functions) > 1 else 0](at), group)
+        except BaseException:
+            self.raised = True
+            raise
+        self.factors.append(factor)
+        return factor
 
 
 NO_INPUTS = Inputs()

@@ -22,7 +22,8 @@ class F32(float):
     """A float32: every operation rounds, and the other operand is rounded first.
 
     Source: torch computes `tensor * scalar` of a float32 tensor in float32, after casting the Python
-    scalar to float32. Division by zero gives infinity or nan, as a tensor's does.
+    scalar to float32. Division by zero gives infinity or nan, as a tensor's does. `scalar / tensor` is the
+    reciprocal times the scalar; a power is rounded once, but for those that torch makes of products.
     """
 
     __slots__ = ()
@@ -43,15 +44,75 @@ class F32(float):
         return F32(float(self) * to_float32(other))
 
     def __truediv__(self, other: float) -> F32:
-        divisor = to_float32(other)
-        if divisor != 0.0:
-            return F32(float(self) / divisor)
-        if self == 0.0 or math.isnan(self):
-            return F32(math.nan)
-        return F32(math.copysign(math.inf, self) * math.copysign(1.0, divisor))
+        return F32(_divided(float(self), to_float32(other)))
+
+    def __rtruediv__(self, other: float) -> F32:
+        return F32(_divided(1.0, float(self))) * other
+
+    def __pow__(self, exponent: float) -> F32:  # type: ignore[override]  # never modulo anything
+        if exponent == 3:
+            return self * self * self
+        if exponent == -2:
+            return 1.0 / (self * self)
+        return F32(_power(float(self), exponent))
 
     __radd__ = __add__
     __rmul__ = __mul__
+
+
+class F64(float):
+    """A float64 tensor among a schedule's arguments: a float, but that nothing raises for it.
+
+    Source: torch's tensors of float64. A param group's lr needs no such kind: nothing is divided by it.
+    """
+
+    __slots__ = ()
+
+    def __add__(self, other: float) -> F64:
+        return F64(float(self) + other)
+
+    def __sub__(self, other: float) -> F64:
+        return F64(float(self) - other)
+
+    def __rsub__(self, other: float) -> F64:
+        return F64(other - float(self))
+
+    def __mul__(self, other: float) -> F64:
+        return F64(float(self) * other)
+
+    def __truediv__(self, other: float) -> F64:
+        return F64(_divided(float(self), float(other)))
+
+    def __rtruediv__(self, other: float) -> F64:
+        return F64(_divided(1.0, float(self))) * other
+
+    def __pow__(self, exponent: float) -> F64:  # type: ignore[override]  # never modulo anything
+        if exponent == 3:
+            return self * self * self
+        if exponent == -2:
+            return 1.0 / (self * self)
+        return F64(_power(float(self), exponent))
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+
+def _divided(dividend: float, divisor: float) -> float:
+    if divisor != 0.0:
+        return dividend / divisor
+    if dividend == 0.0 or math.isnan(dividend):
+        return math.nan
+    return math.copysign(math.inf, dividend) * math.copysign(1.0, divisor)
+
+
+def _power(base: float, exponent: float) -> float:
+    """Return a power as a tensor has it, also where math.pow raises."""
+    try:
+        return math.pow(base, exponent)
+    except (OverflowError, ValueError):
+        if base < 0 and exponent % 1:
+            return math.nan
+        return math.copysign(math.inf, base) if exponent % 2 == 1 else math.inf
 
 
 Real: TypeAlias = float | F32
@@ -94,9 +155,63 @@ NUMBERS: Mapping[str, Callable[[float], Real]] = {"float64": float, "float32": F
 """The kinds of number by name."""
 
 
+TENSORS: Mapping[str, type[F32] | type[F64]] = {"float32": F32, "float64": F64}
+"""The kinds of number that tensors among a schedule's arguments are, by name."""
+
+
+def kind_name(value: float) -> str:
+    """Return the name of a tensor's kind; empty for a Python number."""
+    return next((name for name, kind in TENSORS.items() if isinstance(value, kind)), "")
+
+
+def of_kind(value: float, name: str) -> float:
+    """Return a number in a kind by its name, as `kind_name` gives it."""
+    return TENSORS[name](value) if name else value
+
+
+def number(value: float) -> Real:
+    """Return a float32 as it is, anything else as a float."""
+    return value if type(value) is F32 else float(value)
+
+
+def put(old: Real, new: float) -> Real:
+    """Return what a param group holds when torch has put a number in an old one's place.
+
+    Source: torch.optim.lr_scheduler._update_param_group_val: a tensor is filled, and keeps its kind; a Python
+    number gives way to whatever comes, also to a tensor.
+    """
+    return F32(new) if type(old) is F32 else number(new)
+
+
+def is_below(one: float, other: float) -> bool:
+    """Compare as torch does: with a float32, in float32."""
+    if type(one) is F32 or type(other) is F32:
+        return to_float32(one) < to_float32(other)
+    return one < other
+
+
 def number_name(value: Real) -> str:
     """Return the name of a number's kind."""
     return "float32" if isinstance(value, F32) else "float64"
+
+
+def kinds(row: Row, base: Row) -> dict[str, list[str]]:
+    """Return the kinds of a row's numbers, by name, of the tracks where they are not those of the base."""
+    found = {track: [number_name(value) for value in values] for track, values in row.items()}
+    return {
+        track: names
+        for track, names in found.items()
+        if names != [number_name(value) for value in base[track]]
+    }
+
+
+def of_kinds(row: Row, found: Mapping[str, Iterable[str]]) -> Row:
+    """Return the row in the kinds that `kinds` has told. Raises KeyError, ValueError for others."""
+    told = {
+        track: tuple(NUMBERS[name](value) for name, value in zip(names, row[track], strict=True))
+        for track, names in found.items()
+    }
+    return {**row, **told}
 
 
 def cast_row(row: Mapping[str, Iterable[float]], like: Row) -> Row:

@@ -9,7 +9,7 @@ from typing import Self
 
 from lrkeeper.schedules import checks
 from lrkeeper.schedules.given import Inputs
-from lrkeeper.schedules.numbers import Row, Steps
+from lrkeeper.schedules.numbers import Row, Steps, number
 from lrkeeper.schedules.schedule import definition
 from lrkeeper.schedules.torch_schedule import Built, EpochSchedule, GroupKeys, PerGroup, each, written
 
@@ -112,7 +112,7 @@ class OneCycleLR(EpochSchedule):
         lrs = each(self.initial_lrs, now["lr"])
         if self.cycle_momentum:
             now = written(now, "momentum", each(self.max_momentum, now["lr"]))
-        return super().construct({"lr": tuple(float(lr) for lr in lrs)}, now, inputs)
+        return super().construct({"lr": tuple(number(lr) for lr in lrs)}, now, inputs)
 
     def get_lr(self, last_epoch: Steps, base: Row, now: Row, inputs: Inputs) -> Iterable[float]:
         if last_epoch > self._total():

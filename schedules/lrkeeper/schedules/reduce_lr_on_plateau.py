@@ -7,7 +7,7 @@ from typing import Any
 
 from lrkeeper.schedules import checks
 from lrkeeper.schedules.given import Inputs
-from lrkeeper.schedules.numbers import Row, Steps
+from lrkeeper.schedules.numbers import Row, Steps, is_below, put
 from lrkeeper.schedules.schedule import Memory, definition
 from lrkeeper.schedules.torch_schedule import Built, Move, PerGroup, TorchSchedule, each
 
@@ -53,6 +53,10 @@ class ReduceLROnPlateau(TorchSchedule):
         checks.per_group("ReduceLROnPlateau", self, "min_lr")
         checks.inside("ReduceLROnPlateau", "eps", self.eps, at_least=0)
 
+    @property
+    def takes_metric(self) -> bool:
+        return True
+
     # Memory: last_epoch, best, cooldown_counter, num_bad_epochs.
 
     def construct(self, initial: Row | None, now: Row, inputs: Inputs) -> Built:
@@ -75,12 +79,10 @@ class ReduceLROnPlateau(TorchSchedule):
         return [last_epoch, best, cooldown, bad], now
 
     def _is_better(self, metric: float, best: float) -> bool:
+        relative = self.threshold_mode == "rel"
         if self.mode == "min":
-            relative = self.threshold_mode == "rel"
-            return metric < (best * (1.0 - self.threshold) if relative else best - self.threshold)
-        if self.threshold_mode == "rel":
-            return metric > best * (self.threshold + 1.0)
-        return metric > best + self.threshold
+            return is_below(metric, best * (1.0 - self.threshold) if relative else best - self.threshold)
+        return is_below(best * (self.threshold + 1.0) if relative else best + self.threshold, metric)
 
     def _reduced(self, now: Row) -> Row:
         lows = each(self.min_lr, now["lr"])
@@ -89,6 +91,7 @@ class ReduceLROnPlateau(TorchSchedule):
         lrs = []
         for old, low in zip(now["lr"], lows, strict=True):
             lr = float(old)  # torch computes in float64 here, whatever the tensor
-            new = max(lr * self.factor, low)
-            lrs.append(type(old)(new) if lr - new > self.eps else old)
+            new = lr * self.factor
+            new = low if is_below(new, low) else new
+            lrs.append(put(old, new) if is_below(self.eps, lr - new) else old)
         return {**now, "lr": tuple(lrs)}

@@ -53,6 +53,15 @@ class Schedule(ABC):
     def check_whole(self) -> None:  # noqa: B027 - most kinds have nothing to add
         """Check what makes sense of a whole definition only: units, fractions of a total. Raises ValueError."""
 
+    @property
+    def takes_metric(self) -> bool:
+        """Whether its steps are given a metric: `scheduler.step(metric)`."""
+        return False
+
+    def callers(self) -> Iterator[Schedule]:
+        """Yield this schedule, or those in it, whose steps are given the factors of functions."""
+        yield from ()
+
     @abstractmethod
     def check(self) -> None:
         """Raise TypeError or ValueError, naming the field, its value and what would be right.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
 
 from lrkeeper.schedules.given import NO_INPUTS, Inputs
-from lrkeeper.schedules.numbers import NUMBERS, Real, Row, Steps, number_name
+from lrkeeper.schedules.numbers import NUMBERS, Real, Row, Steps, kind_name, number_name, of_kind, put
 from lrkeeper.schedules.schedule import Memory, Schedule
 
 SEMANTICS = "torch>=2.9"
@@ -51,8 +52,8 @@ class TorchSchedule(Schedule):
     Where torch's `base_lrs` are not the run's (another scheduler's constructor has changed `initial_lr`
     before or since) the memory is `{"base_lrs": [[number, its kind], …], "memory": …}`. Where a member
     reads in the groups what another member's constructor wrote, and not what its own definition says, the
-    composite's memory is `{"groups": {key: numbers}, "memory": …}`; a definition read off a live scheduler
-    has the groups' numbers already.
+    composite's memory is `{"groups": {key: numbers}, "memory": …}`, with `"kinds": {key: names}` where some of
+    the numbers are tensors; a definition read off a live scheduler has the groups' numbers already.
     """
 
     @abstractmethod
@@ -80,7 +81,9 @@ class TorchSchedule(Schedule):
         keys = self.writes()
         if self.reading(keys) == self:
             return built.memory, built.row
-        return {"groups": keys, "memory": built.memory}, built.row
+        names = {key: [kind_name(value) for value in _all(values)] for key, values in keys.items()}
+        kinds = {key: found for key, found in names.items() if any(found)}
+        return {"groups": keys, **({"kinds": kinds} if kinds else {}), "memory": built.memory}, built.row
 
     def advance(self, memory: Any, base: Row, now: Row, inputs: Inputs) -> tuple[Memory, Row]:
         return self.go(memory, base, now, inputs, STEP)
@@ -94,7 +97,7 @@ class TorchSchedule(Schedule):
             return self.move(memory, base, now, inputs, move)
         if "base_lrs" in memory:
             base = {**base, "lr": tuple(NUMBERS[kind](value) for value, kind in memory["base_lrs"])}
-        schedule = self.reading(memory["groups"]) if "groups" in memory else self
+        schedule = self.reading(_keys(memory)) if "groups" in memory else self
         moved, row = schedule.move(memory["memory"], base, now, inputs, move)
         return {**memory, "memory": moved}, row
 
@@ -151,10 +154,12 @@ class EpochSchedule(TorchSchedule):
 
 
 def written(row: Row, track: str, values: Iterable[float]) -> Row:
-    """Return the row with a track's values, each in its group's kind of number; as it is without the track."""
+    """Return the row with a track's values, as torch puts them into the groups; as it is without the track."""
     if track not in row:
         return row
-    return {**row, track: tuple(type(old)(value) for old, value in zip(row[track], values, strict=True))}
+    if track != "lr":
+        return {**row, track: tuple(float(value) for value in values)}
+    return {**row, track: tuple(put(old, value) for old, value in zip(row[track], values, strict=True))}
 
 
 def each(values: PerGroup, groups: Sequence[Any]) -> Sequence[float]:
@@ -162,6 +167,31 @@ def each(values: PerGroup, groups: Sequence[Any]) -> Sequence[float]:
     if isinstance(values, int | float):
         return (values,) * len(groups)
     return tuple(values) * len(groups) if len(values) == 1 else values
+
+
+def _all(values: PerGroup) -> Sequence[float]:
+    return (values,) if isinstance(values, int | float) else values
+
+
+def _keys(memory: Mapping[str, Any]) -> GroupKeys:
+    """Return the groups' keys that a composite's memory has, in their kinds."""
+    kinds = memory.get("kinds", {})
+    return {
+        key: tuple(map(of_kind, _all(values), kinds[key])) if key in kinds else values
+        for key, values in memory["groups"].items()
+    }
+
+
+def per_group_numbers(schedule: Schedule) -> Iterator[tuple[str, Sequence[float]]]:
+    """Yield the fields of a schedule, and of those in it, that have a number for each param group or one for all."""
+    for field in fields(schedule):  # type: ignore[arg-type]  # every schedule is a dataclass
+        value = getattr(schedule, field.name)
+        if field.type == "PerGroup" and not isinstance(value, int | float):
+            yield f"{type(schedule).__name__}.{field.name}", value
+        for item in value if isinstance(value, tuple) else (value,):
+            member = item if isinstance(item, Schedule) else getattr(item, "schedule", None)
+            if isinstance(member, Schedule):
+                yield from per_group_numbers(member)
 
 
 def with_base(memory: Memory, own: Row, base: Row) -> Memory:

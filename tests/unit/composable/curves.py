@@ -27,7 +27,7 @@ def evaluated(schedule: Schedule, steps: int, base: float = BASE) -> list[float]
     at = cursor.begin(schedule, row, row)
     found = [at.row["lr"][0]]
     for _ in range(steps - 1):
-        at = cursor.Cursor.from_json(at.to_json(), row)
+        at = cursor.Cursor.from_json(at.to_json(row), row)
         at, rows, failure = cursor.extend(schedule, row, at, 1)
         assert failure is None, failure
         found.append(rows[0]["lr"][0])

@@ -108,7 +108,7 @@ def reported(schedule: S.Schedule, base: float, metrics: list[float]) -> list[fl
     found = [at.row["lr"][0]]
     for metric in metrics:
         at, rows, failure = extend(
-            schedule, row, Cursor.from_json(at.to_json(), row), 1, Given(metric=metric)
+            schedule, row, Cursor.from_json(at.to_json(row), row), 1, Given(metric=metric)
         )
         assert failure is None, failure
         found.append(rows[0]["lr"][0])

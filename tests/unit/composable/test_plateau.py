@@ -26,7 +26,7 @@ def told(
     found = [float(at.row["lr"][0])]
     for report in reports:
         given = report if isinstance(report, Given) else Given(metric=report)
-        at, rows, failure = extend(schedule, base, Cursor.from_json(at.to_json(), base), 1, given)
+        at, rows, failure = extend(schedule, base, Cursor.from_json(at.to_json(base), base), 1, given)
         if failure is not None:
             return found, failure
         found.append(float(rows[0]["lr"][0]))

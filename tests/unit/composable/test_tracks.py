@@ -27,7 +27,7 @@ def rows(schedule: Schedule, steps: int, base: Row = BASE, given: Given = NOTHIN
     at = cursor.begin(schedule, base, base)
     found = [at.row]
     for _ in range(steps - 1):
-        at = cursor.Cursor.from_json(at.to_json(), base)
+        at = cursor.Cursor.from_json(at.to_json(base), base)
         at, more, failure = cursor.extend(schedule, base, at, 1, given)
         assert failure is None, failure
         found += more

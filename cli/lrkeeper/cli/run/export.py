@@ -68,7 +68,7 @@ def _write_csv(client: Client, run: Run, branch: int) -> None:
 
 
 def _as_torch(client: Client, run: Run, branch: int) -> str:
-    from lrkeeper.torch.written import NoTorchScheduler, call_text, replayed
+    from lrkeeper.torch.written import NoTorchScheduler, call_text, replayed, text
 
     if branch != run.branch:
         raise NoTorchScheduler(
@@ -92,16 +92,15 @@ def _as_torch(client: Client, run: Run, branch: int) -> str:
         "from math import inf, nan",
         "",
         "import torch",
-        "from torch import tensor",
         "",
         f"scheduler = {call_text(schedule)}",
-        f"scheduler.load_state_dict({state!r})",
+        f"scheduler.load_state_dict({text(state)})",
     ]
     values = run.latest.row(run.frontier - 1)
     for place in range(len(run.groups)):
         lr = repr(values["lr"][place])
         if run.groups[place].number == "float32":
-            lr = f"tensor({lr})"
+            lr = f"torch.tensor({lr})"
         lines += [f"group = optimizer.param_groups[{place}]", f'group["lr"] = {lr}']
         if "momentum" in values:
             lines += [_MOMENTUM.format(values["momentum"][place])]

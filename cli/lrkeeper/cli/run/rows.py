@@ -67,7 +67,7 @@ def sampled(client: Client, run: Run) -> Iterator[Span]:
     for edit in run.edits:
         steps |= {edit.effective_step - 1, edit.effective_step}
     for step in sorted(step for step in steps if origin < step < frontier):
-        branch = max((b for b in run.lineage if b.origin_step < step), key=lambda b: b.origin_step).branch
+        branch = next(b for b in reversed(run.lineage) if b.origin_step < step).branch
         block = next(client.list_blocks(run.name, branch=branch, from_step=step, page_size=1))
         yield Span(step, step, block.table.row(step))
 

@@ -34,7 +34,7 @@ def show(name: str, server: str | None, as_json: bool) -> None:
             put_json(run_form(run))
             return
         now = client.get_server().time
-        spans = list(sampled(client, run)) if run.frontier > run.origin_step + 1 else []
+        spans = list(sampled(client, run)) if run.frontier > run.lineage[0].origin_step + 1 else []
     facts(_facts(run, now), {"active": "green"})
     if run.schedule.kind == "tracks":
         say("")

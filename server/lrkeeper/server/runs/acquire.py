@@ -232,7 +232,7 @@ def _check_definition(start: Start, branch: Branch) -> None:
             "or start anew with another run name or on_existing='new_branch'",
             run=start.run,
         )
-    if not follows_same and start.definition != origin.definition:
+    if not follows_same and not codec.same(start.definition, origin.definition):
         ours, theirs = (codec.from_json(text) for text in (start.definition, origin.definition))
         raise ScheduleDiffers(
             f"the job brings {ours}, and run {start.run!r} began with {theirs}; bring that, or change the "

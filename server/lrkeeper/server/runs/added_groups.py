@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from lrkeeper.errors import CheckpointAhead, GroupsDiffer, RunFinished
+from lrkeeper.errors import CheckpointAhead, GroupsDiffer, RankDiffers, RunFinished
 from lrkeeper.server.runs.acquire import (
     Known,
     Start,
@@ -23,6 +23,7 @@ def grown(start: Start, known: Known) -> Branch | None:
 
     Raises:
         RunFenced: the start does not hold the run.
+        RankDiffers: another rank, or start, of a job of several ranks has added other groups there.
         WrongBranch, CheckpointAhead: the checkpoint's step is not on the run's timeline.
         GroupsDiffer: the groups are not those the run has there, and more.
         RunFinished: nothing is added to a finished run.
@@ -32,10 +33,16 @@ def grown(start: Start, known: Known) -> Branch | None:
     if known.same is None or known.same.fence != run.fence:
         raise fenced(run, known.holder)
     for later, earlier in pairwise(known.lineage):
-        if (earlier.branch, later.fork_step) == (place.branch, place.step) and not groups_difference(
-            start.groups, later.groups
-        ):
-            return later
+        if (earlier.branch, later.fork_step) == (place.branch, place.step):
+            difference = groups_difference(start.groups, later.groups)
+            if not difference:
+                return later
+            if known.same.world_size > 1:
+                raise RankDiffers(
+                    f"rank {start.rank} has added other param groups at step {place.step} than run {run.name!r} had "
+                    f"added there before: {difference}",
+                    run=run.name,
+                )
     branch = on_branch(known.lineage, place.branch, place.step)
     if branch is None:
         raise left_branch(start, known)

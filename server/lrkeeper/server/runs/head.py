@@ -114,7 +114,7 @@ def advanced(
             progress, cursor = cursor.progress, Cursor.from_json(text, base)
             if progress:
                 cursor = cursor._replace(progress=progress)
-                text = cursor.to_json()
+                text = cursor.to_json(base)
         end = min(target, pending[0].effective_step) if pending else target
         cursor, rows, failure = _numbers(schedule, base, cursor, end - frontier, given)
         if rows:
@@ -124,7 +124,7 @@ def advanced(
                 Block(run.uid, run.branch, table, revision, run.fence, text, EVALUATOR_VERSION, learned)
             )
             frontier = table.end_step
-            text = cursor.to_json()
+            text = cursor.to_json(base)
     every = max(0, now - head.heard_at)
     recent = (*head.recent, *blocks)[-_RECENT:]
     after = Head(

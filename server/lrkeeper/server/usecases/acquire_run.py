@@ -64,7 +64,8 @@ async def acquire_run(
         run = _find(tx, brought, carried)
         if run is not None and brought.checkpoint is not None and brought.checkpoint.run_uid != run.uid:
             # The run that this very checkpoint made here before.
-            brought = replace(brought, checkpoint=Checkpoint(run.uid, run.branch, brought.checkpoint.step))
+            first = lineage_of(tx, run)[-1]
+            brought = replace(brought, checkpoint=Checkpoint(run.uid, first.branch, first.origin.step))
         if run is None:
             return _create(tx, brought, carried, now)
         return _take(tx, brought, carried, run, now)
@@ -105,9 +106,7 @@ def _find(tx: Transaction, start: Start, carried: Carried | None) -> Run | None:
         )
     other = tx.run_by_name(start.run)
     if other is not None:
-        branch = tx.branch(other.uid, other.branch)
-        assert branch is not None
-        origin = branch.origin
+        origin = lineage_of(tx, other)[-1].origin
         if origin.step == start.checkpoint.step and origin.values.data == carried.values.data:
             return other  # made here from this checkpoint before
         raise RunExists(
@@ -141,7 +140,7 @@ def _create(tx: Transaction, start: Start, carried: Carried | None, now: int) ->
     tx.insert_branch(branch)
     if carried is not None:
         definition = codec.to_json(carried.schedule)
-        if definition != origin.definition:
+        if not codec.same(definition, origin.definition):
             # The job's own definition stays what the run began with, so that the next resume is no
             # surprise; what was in force at the checkpoint comes as the edit it once was.
             edit = carried_edit(run, origin, definition, now)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from lrkeeper.errors import RunNotFound, ScheduleFails, StorageUnavailable
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.cursor import Cursor, extend
-from lrkeeper.schedules.numbers import cast_row
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.acquire import Start
 from lrkeeper.server.runs.added_groups import grown
 from lrkeeper.server.runs.head import in_force
+from lrkeeper.server.runs.lineage import Lineage
 from lrkeeper.server.runs.records import Branch, Edit, Origin, Run, base_row, current_row
 from lrkeeper.server.storage.contract import Transaction
 from lrkeeper.server.storage.ids import new_uid
@@ -63,8 +64,20 @@ def _look(tx: Transaction, start: Start) -> Acquired | tuple[Acquired, Branch, l
     if branch is not None:
         return acquired(tx, run, branch, step)
     left = next(b for b in known.lineage if b.branch == start.checkpoint.branch)
-    later = [e for e in in_force(tx.edits(run.uid, left.branch)) if e.effective_step > step]
-    return acquired(tx, run, left, step), left, later
+    return acquired(tx, run, left, step), left, _still_to_act(tx, known.lineage, left, step)
+
+
+def _still_to_act(tx: Transaction, lineage: Lineage, left: Branch, step: int) -> list[Edit]:
+    """Return the edits that the timeline has after a step of a branch, in the order in which they act.
+
+    Those of a later branch stand for all from its origin on: it took over what was to act.
+    """
+    found: list[Edit] = []
+    for branch in reversed(lineage[: lineage.index(left) + 1]):
+        begins = max(step, branch.origin.step)
+        found = [edit for edit in found if edit.effective_step <= begins]
+        found += [e for e in in_force(tx.edits(branch.run_uid, branch.branch)) if e.effective_step > begins]
+    return found
 
 
 async def _planned(look: tuple[Acquired, Branch, list[Edit]], start: Start, now: int) -> _Plan:
@@ -80,8 +93,8 @@ async def _planned(look: tuple[Acquired, Branch, list[Edit]], start: Start, now:
         place.given,
     )
     assert failure is None, failure  # the step is committed
-    so_far, added = place.values.row(step), current_row(start.groups[len(left.groups) :])
-    row = cast_row({track: (*so_far[track], *added[track]) for track in base}, base)
+    added = current_row(start.groups[len(left.groups) :])
+    row = {track: (*cursor.row[track], *added[track]) for track in base}
     cursor = cursor._replace(step=step, row=row)
     edits = tuple(e for e in place.edits if e.revision == place.revision and e.effective_step <= step)
     definition = start.definition or left.origin.definition  # none: it follows a stored schedule
@@ -93,15 +106,22 @@ async def _planned(look: tuple[Acquired, Branch, list[Edit]], start: Start, now:
         schedule_revision=left.origin.schedule_revision if same else None,
         step=step,
         values=Table.from_rows(step, [row]),
-        cursor=cursor.to_json(),
+        cursor=cursor.to_json(base),
         parameters=left.origin.parameters,
     )
     revision = run.revision + 1
     branch = Branch(run.uid, run.branch + 1, left.branch, step, revision, origin, start.groups, now)
     carried = [replace(edit, effective_step=step, cursor=origin.cursor) for edit in edits]
     for edit in later:
-        reached = await seek(edit.schedule, base, current_row(start.groups), edit.effective_step - 1)
-        carried.append(replace(edit, cursor=reached.to_json()))
+        try:
+            reached = await seek(edit.schedule, base, current_row(start.groups), edit.effective_step - 1)
+        except ScheduleFails as error:
+            raise ScheduleFails(
+                f"the edit of revision {edit.revision}, which is to act from step {edit.effective_step} on, does not "
+                f"go with {len(start.groups)} param groups: {error}",
+                **error.details,
+            ) from error
+        carried.append(replace(edit, cursor=reached.to_json(base)))
     return _Plan(
         run,
         branch,
@@ -114,7 +134,9 @@ async def _planned(look: tuple[Acquired, Branch, list[Edit]], start: Start, now:
 
 def _try(schedule: Schedule, cursor: Cursor, start: Start) -> None:
     """Raise ScheduleFails where a schedule cannot go on with more groups than it has numbers for."""
-    _, _, failure = extend(schedule, base_row(start.groups), cursor, 1, ANYTHING)
+    _, rows, failure = extend(schedule, base_row(start.groups), cursor, 1, ANYTHING)
+    if any(math.isnan(value) for row in rows for values in row.values() for value in values):
+        raise ScheduleFails(f"{schedule} gives no numbers (nan) with the param groups added")
     if failure is not None and failure.type in ("TypeError", "ValueError", "IndexError"):
         raise ScheduleFails(
             f"{schedule} cannot go on with {len(start.groups)} param groups: {failure.message}",

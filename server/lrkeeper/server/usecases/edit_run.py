@@ -23,7 +23,7 @@ from lrkeeper.errors import (
 )
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.cursor import Cursor, Failure, extend
-from lrkeeper.schedules.numbers import cast_row
+from lrkeeper.schedules.numbers import Row, cast_row
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.presets import preset
 from lrkeeper.server.runs.head import Head, head_of
@@ -63,7 +63,7 @@ class Change:
         """A hash of all that makes another request under the same id another one."""
         followed = (self.schedule.uid, self.schedule.revision) if self.schedule and not self.named else None
         facts: tuple[Any, ...] = (
-            self.named or self.definition,
+            self.named or codec.comparable(self.definition),
             self.at_step,
             self.not_after_step,
             self.author,
@@ -120,7 +120,7 @@ async def edit_run(keeper: Keeper, change: Change, *, validate_only: bool = Fals
     base = head.branch.base
     cursor = await seek(schedule, base, current_row(head.branch.groups), effective - 1)
     if validate_only:
-        edit = _edit(head.run, change, filled, cursor, keeper.now())
+        edit = _edit(head.run, change, filled, cursor, base, keeper.now())
         return Edited(edit, *await _preview(head, schedule, cursor))
 
     def work(tx: Transaction) -> Edit:
@@ -135,7 +135,7 @@ async def edit_run(keeper: Keeper, change: Change, *, validate_only: bool = Fals
         if step - 1 > cursor.step + _CLOSE:
             raise StorageUnavailable("the run moves too fast to be edited just now; try again")
         reached = onwards(schedule, base, cursor, step - 1)
-        edit = _edit(run, change, filled, reached, keeper.now())
+        edit = _edit(run, change, filled, reached, base, keeper.now())
         tx.insert_edit(edit)
         followed = change.schedule.uid if change.schedule else None
         tx.update_run(run.uid, revision=edit.revision, schedule_uid=followed)
@@ -224,7 +224,7 @@ def _effective_step(run: Run, change: Change) -> int:
     return step
 
 
-def _edit(run: Run, change: Change, filled: Change, cursor: Cursor, now: int) -> Edit:
+def _edit(run: Run, change: Change, filled: Change, cursor: Cursor, base: Row, now: int) -> Edit:
     """Return the edit of a change; `filled` is the change with the run's numbers."""
     step = cursor.step + 1
     return Edit(
@@ -239,7 +239,7 @@ def _edit(run: Run, change: Change, filled: Change, cursor: Cursor, now: int) ->
         schedule_revision=change.schedule.revision if change.schedule else None,
         effective_step=step,
         clamped=change.at_step is not None and change.at_step < step,
-        cursor=cursor.to_json(),
+        cursor=cursor.to_json(base),
         author=change.author,
         reason=change.reason,
         created_at=now,

@@ -24,9 +24,10 @@ from lrkeeper.server.runs.acquire import fenced
 from lrkeeper.server.runs.frontier import new_frontier
 from lrkeeper.server.runs.head import Head, advanced, in_force
 from lrkeeper.server.runs.limits import MAX_AHEAD, MAX_STEP, MAX_WORLD_SIZE
+from lrkeeper.server.runs.lineage import end_of
 from lrkeeper.server.runs.records import Block, Branch
 from lrkeeper.server.storage.contract import Advance, Transaction
-from lrkeeper.server.usecases.keeper import Keeper, Lane, load_head
+from lrkeeper.server.usecases.keeper import Keeper, Lane, lineage_of, load_head
 
 _TRIES = 8
 
@@ -76,7 +77,7 @@ async def next_lr(keeper: Keeper, steps: Steps) -> Answer:
     lane = keeper.lane(steps.run_uid)
     failure = None
     head = lane.head
-    if head is None or steps.fence > head.run.fence or not _covered(head, steps):
+    if head is None or _behind(head, steps) or not _covered(head, steps):
         async with lane.lock:
             head, failure = await _move(keeper, lane, steps)
     elif steps.fence == head.run.fence:
@@ -103,6 +104,11 @@ def _check(steps: Steps) -> None:
         )
 
 
+def _behind(head: Head, steps: Steps) -> bool:
+    """Return whether the run has been taken, or has gone on to another branch, through another server."""
+    return steps.fence > head.run.fence or steps.branch > head.run.branch
+
+
 def _covered(head: Head, steps: Steps) -> bool:
     """Return whether all that is asked for is committed, so that nothing would move."""
     count = min(steps.count, head.most)
@@ -113,7 +119,7 @@ async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure
     """Return the run's head with the steps below its frontier, as far as one request may move it."""
     for _ in range(_TRIES):
         head = lane.head or await keeper.head(steps.run_uid, lane)
-        if steps.fence > head.run.fence:  # taken through another server
+        if _behind(head, steps):
             head = lane.head = await keeper.storage.transact(
                 lambda tx: load_head(tx, steps.run_uid), writes=False
             )
@@ -280,8 +286,8 @@ def _stored(tx: Transaction, steps: Steps, branch: Branch, end: int) -> list[Blo
 def _of_other_branch(tx: Transaction, head: Head, steps: Steps) -> tuple[list[Block], int]:
     """Return the blocks of a branch that the run has left, and where what may be answered ends.
 
-    Raises beyond them GroupsDiffer if the holder of the run is on that branch still, else RunFenced: who is
-    on it has lost the run.
+    The holder of the run has them up to the step at which the run left the branch with more param groups; beyond
+    it GroupsDiffer is raised. To others, who have lost the run, RunFenced beyond what is there.
     """
     branch = tx.branch(steps.run_uid, steps.branch)
     if branch is None:
@@ -290,16 +296,20 @@ def _of_other_branch(tx: Transaction, head: Head, steps: Steps) -> tuple[list[Bl
             branch=head.run.branch,
         )
     most = steps.from_step + min(steps.count, branch.rows_of_answer)
-    found = tx.blocks(steps.run_uid, steps.branch, steps.from_step, most - steps.from_step, end=most)
-    if not found and steps.from_step > branch.origin.step:
-        if steps.fence == head.run.fence:
+    if steps.fence == head.run.fence:
+        lineage = lineage_of(tx, head.run)
+        end = end_of(lineage, branch, most) if branch in lineage else most
+        if steps.from_step >= end:
             raise GroupsDiffer(
                 f"run {head.run.name!r} has {len(head.branch.groups)} param groups, and the job goes on with "
-                f"{len(branch.groups)} after step {steps.from_step - 1}, where the run's had been added: add them "
-                "there too, or start anew with another run name or on_existing='new_branch'",
+                f"{len(branch.groups)} after step {end - 1}, where the run's had been added: add them there too, "
+                "or start anew with another run name or on_existing='new_branch'",
                 run=head.run.name,
                 branch=head.run.branch,
             )
+        most = min(most, end)
+    found = tx.blocks(steps.run_uid, steps.branch, steps.from_step, most - steps.from_step, end=most)
+    if not found and steps.from_step > branch.origin.step:
         raise fenced(head.run, tx.holder(head.run.uid, head.run.fence))
     end = min(most, found[-1].table.end_step) if found else most
     return _stored(tx, steps, branch, end), end

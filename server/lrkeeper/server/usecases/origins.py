@@ -32,8 +32,9 @@ class Carried:
 def fresh_origin(start: Start) -> Origin:
     """Return step 0 of the start's definition. Raises ScheduleFails."""
     schedule = codec.from_json(start.definition)
+    base = base_row(start.groups)
     try:
-        cursor = begin(schedule, base_row(start.groups), current_row(start.groups))
+        cursor = begin(schedule, base, current_row(start.groups))
     except tuple(FAILURES.values()) as error:
         raise ScheduleFails(f"{schedule} cannot start: {error}") from error
     return Origin(
@@ -42,7 +43,7 @@ def fresh_origin(start: Start) -> Origin:
         schedule_revision=start.schedule_revision,
         step=0,
         values=Table.from_rows(0, [cursor.row]),
-        cursor=cursor.to_json(),
+        cursor=cursor.to_json(base),
         parameters=start.parameters,
     )
 
@@ -96,7 +97,7 @@ def carried_origin(start: Start, carried: Carried) -> Origin:
     cursor, _, failure = extend(carried.schedule, base, cursor, behind, carried.given)
     if failure is not None:
         raise ScheduleFails(f"{carried.schedule} fails at step {failure.step}: {failure.message}")
-    cast = cast_row(values.row(step), base)
+    cast = cast_row(values.row(step), cursor.row)
     cursor = cursor._replace(step=step, row=cast)
     return Origin(
         definition=start.definition,
@@ -104,7 +105,7 @@ def carried_origin(start: Start, carried: Carried) -> Origin:
         schedule_revision=start.schedule_revision,
         step=step,
         values=Table.from_rows(step, [cast]),
-        cursor=cursor.to_json(),
+        cursor=cursor.to_json(base),
         parameters=start.parameters,
     )
 

@@ -93,14 +93,18 @@ async def explain(keeper: Keeper, name: str, step: int, branch: int | None) -> E
     def read(tx: Transaction) -> Explanation:
         run = _named(tx, name)
         found = at_step(lineage_of(tx, run), step) if branch is None else _branch(tx, run, branch)
-        origin = found.origin
-        if step == origin.step:
-            maker = tx.first_holder(run.uid, found.branch)
-            first = tx.blocks(run.uid, found.branch, step + 1, 1) if maker is None else []
+        origin, source = found.origin, found
+        while step == source.origin.step and source.fork_step is not None and source.parent is not None:
+            source = _branch(
+                tx, run, source.parent
+            )  # the step is the earlier branch's, before groups were added
+        if step == source.origin.step:
+            maker = tx.first_holder(run.uid, source.branch)
+            first = tx.blocks(run.uid, source.branch, step + 1, 1) if maker is None else []
             fence = maker.fence if maker is not None else first[0].fence if first else run.fence
             values, version, given = origin.values, EVALUATOR_VERSION, NOTHING
         else:
-            blocks = tx.blocks(run.uid, found.branch, step, 1) if step > origin.step else []
+            blocks = tx.blocks(run.uid, source.branch, step, 1) if step > source.origin.step else []
             if not blocks or blocks[0].table.first_step > step:
                 raise StepOutOfRange(
                     f"step {step} of run {run.name!r}, branch {found.branch}, is not committed: "
@@ -108,7 +112,7 @@ async def explain(keeper: Keeper, name: str, step: int, branch: int | None) -> E
                     frontier=run.frontier,
                 )
             (block,) = blocks
-            values = block.table.cut(step, step + 1)
+            values = origin.values if step == origin.step else block.table.cut(step, step + 1)
             version, fence = block.evaluator_version, block.fence
             given = block.learned
         # An edit made later cannot act at a committed step, so those below the step are those in force.
@@ -126,7 +130,7 @@ async def explain(keeper: Keeper, name: str, step: int, branch: int | None) -> E
             evaluator_version=version,
             fence=fence,
             holder=tx.holder(run.uid, fence),
-            origin=step == origin.step,
+            origin=step == source.origin.step,
             given=given,
         )
 

@@ -16,7 +16,7 @@ from lrkeeper.errors import (
     StaleEtag,
     StepOutOfRange,
 )
-from lrkeeper.schedules import Schedule
+from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.cursor import Failure
 from lrkeeper.schedules.numbers import Row
 from lrkeeper.schedules.pace import NO_PACE, Pace
@@ -104,7 +104,10 @@ async def update_schedule(
         head = _named(tx, name, None)
         before = tx.schedule_by_request(head.uid, request_id)
         if before is not None:
-            if (before.definition, before.author, before.reason) != (definition, author, reason):
+            if not codec.same(before.definition, definition) or (before.author, before.reason) != (
+                author,
+                reason,
+            ):
                 raise RequestIdReused(
                     f"request_id {request_id} belongs to another update of schedule {name!r} "
                     f"(revision {before.revision}); make a new one",

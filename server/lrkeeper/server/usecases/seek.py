@@ -103,4 +103,4 @@ def _ahead(head: Head, frontier: int) -> Head:
         return head  # going on finds where it fails first
     if cursor is None:
         return head
-    return head._replace(frontier=end, cursor=cursor, cursor_text=cursor.to_json())
+    return head._replace(frontier=end, cursor=cursor, cursor_text=cursor.to_json(head.branch.base))
