@@ -85,10 +85,10 @@ class Level:
 
 
 Length: TypeAlias = Span | float | str
-"""A length or a time as it is given: a number is of steps, a text as in schedule files. A checked definition has a Span."""
+"""A length or a time: a number is of steps, a text is as in schedule files. A checked definition has a Span."""
 
 Height: TypeAlias = Level | float | str
-"""A height as it is given: a number is absolute, a text as in schedule files. A checked definition has a Level."""
+"""A height: a number is absolute, a text is as in schedule files. A checked definition has a Level."""
 
 
 def length(value: Length) -> float:
