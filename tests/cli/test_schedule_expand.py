@@ -71,7 +71,7 @@ def test_verbose_prints_the_canonical_form_too(cli: Cli, client: Client, name: s
     assert loud.partition("\n\n")[2] == quiet.partition("\n\n")[2]
     stored = cli.out("schedule", "apply", name, "-f", file, "--verbose")
     assert stored.startswith(f"created schedule {name} (revision 1)\n\nsequence:\n")
-    ramp = S.Ramp("90ba", end="10%", ease="cosine")  # type: ignore[arg-type]
+    ramp = S.Ramp("90ba", end="10%", ease="cosine")
     schedule = client.get_schedule(name).schedule
     assert isinstance(schedule, S.Sequence)
     assert schedule.stages[1].schedule == ramp

@@ -184,7 +184,7 @@ FINE = {
     ),
     "a parameter without a value": "parameters: {n: {}}\nlr: {decay: linear, over: $n}",
     "a link to a lr of another name": "lr: {warmup: 9, }".replace("9, ", "{over: 9, counting: from_one}")
-    + "\nweight_decay: 2 * momentum",
+    + "\nmomentum: 0.9\nweight_decay: 2 * momentum",
 }
 
 

@@ -153,3 +153,38 @@ def test_diff_of_a_schedule_that_ends_and_one_that_does_not(cli: Cli, tmp_path: 
     assert "they are the same" in result.stdout
     result = cli("schedule", "diff", str(path), "-", "--steps", "50", "--json", input="hold: 1x")
     assert json.loads(result.stdout)["first_step"] == 0
+
+
+TRACKS = """
+parameters: {n: {}}
+lr: {stages: [{warmup: linear, over: $n}, {hold: 1x}]}
+weight_decay: {base: 0.1, cosine: {to: 0, over: 50ba}}
+"""
+
+
+def test_the_tracks_of_a_definition_are_panels_with_the_names_of_the_groups(cli: Cli, tmp_path: Path) -> None:
+    picture = tmp_path / "a.svg"
+    options = ("--set", "n=10", "--groups", "body,head", "--lr", "1", "--lr", "2", "--svg", str(picture))
+    out = cli.out("schedule", "preview", "-", *options, input=TRACKS)
+    assert out.count("-> (step)") == 2
+    drawn = picture.read_text()
+    for text in ("lr", "weight_decay", "body", "head", "warmup"):
+        assert f"<!-- {text} -->" in drawn
+
+
+def test_diff_gives_each_the_parameters_that_it_has(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "tracks.yaml"
+    path.write_text(TRACKS)
+    other = "parameters: {m: {}}\nlr: {warmup: $m}\nweight_decay: {base: 0.1, cosine: {to: 0, over: 50ba}}"
+    options = ("--set", "n=10", "--set", "m=20", "--json")
+    result = cli("schedule", "diff", str(path), "-", *options, input=other)
+    assert json.loads(result.stdout)["first_step"] == 1
+    assert cli("schedule", "diff", str(path), str(path), "--set", "k=1").exit_code == 2
+    assert "needs a number for n" in cli.refusal("schedule", "diff", str(path), str(path))
+
+
+def test_stages_of_tokens_are_marked_where_the_pace_says(cli: Cli) -> None:
+    written = "stages: [{warmup: linear, over: 1Ktok}, {hold: 1x}]"
+    out = cli.out("schedule", "preview", "-", "--tokens-per-step", "50", input=written)
+    line = next(line for line in out.splitlines() if line.startswith("hold "))
+    assert line.split()[:3] == ["hold", "20", "99"]

@@ -107,7 +107,7 @@ REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     (S.Plateau, {"patience": 2.5}, ValueError, "patience is 2.5; it must be a whole number"),
     (S.Plateau, {"reports": 0}, ValueError, "reports is 0; it must be a whole number, at least 1"),
     (S.Plateau, {"begin": 5, "end": 5}, ValueError, "end is 5; it must be a whole number, at least 6"),
-    (S.Plateau, {"low": True}, TypeError, "low is True; it must be a number, or a Level"),
+    (S.Plateau, {"low": True}, TypeError, "low is True; it must be a number"),
     (S.Greedy, {"factor": 1.0}, ValueError, "factor is 1.0; it must be a number, above 0, below 1"),
     (S.Greedy, {"window": 1001}, ValueError, "window is 1001; it must be a number, at most 1000"),
     (S.Greedy, {"mode": "low"}, ValueError, "mode is 'low'"),

@@ -46,8 +46,12 @@ def save(
     title: str,
     curves: Mapping[str, Sequence[Span]],
     stages: Sequence[StageSpan] = (),
+    *,
+    names: Sequence[str | None] = (),
 ) -> None:
     """Write curves by their names to files, a panel for each track; `paths` has them by the format.
+
+    `names` are those of the param groups.
 
     Raises ClickException if matplotlib is missing, or a file cannot be written.
     """
@@ -64,7 +68,7 @@ def save(
         axes: Any = [axis for (axis,) in figure.subplots(len(tracks), 1, sharex=True, squeeze=False)]
         figure.suptitle(title, x=0.015, ha="left", fontsize=13, fontweight="bold", parse_math=False)
         for place, (axis, track) in enumerate(zip(axes, tracks, strict=True)):
-            _panel(axis, track, curves)
+            _panel(axis, track, curves, names)
             _mark(axis, stages, shaded=track == "lr", labels=place == 0)
         figure.align_ylabels()
         axes[-1].set_xlabel("step")
@@ -76,10 +80,12 @@ def save(
                     raise click.ClickException(f"{path}: {error.strerror}") from None
 
 
-def _panel(axis: Any, track: str, curves: Mapping[str, Sequence[Span]]) -> None:
+def _panel(axis: Any, track: str, curves: Mapping[str, Sequence[Span]], names: Sequence[str | None]) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    lines = [line for name, spans in curves.items() for line in _lines(name, spans, track, len(curves) > 1)]
+    lines = [
+        line for name, spans in curves.items() for line in _lines(name, spans, track, names, len(curves) > 1)
+    ]
     for (name, xs, ys), colour, style in zip(lines, _COLOURS, ("-", *["--"] * 5), strict=False):
         axis.plot(xs, ys, style if len(lines) > 1 else "-", color=colour, linewidth=2, label=name, zorder=3)
     axis.set_ylabel(track)
@@ -98,7 +104,7 @@ def _panel(axis: Any, track: str, curves: Mapping[str, Sequence[Span]]) -> None:
 
 
 def _lines(
-    name: str, spans: Sequence[Span], track: str, named: bool
+    name: str, spans: Sequence[Span], track: str, group_names: Sequence[str | None], named: bool
 ) -> list[tuple[str, list[int], list[float]]]:
     """Return the different curves of a track's param groups: name, xs, ys."""
     if track not in spans[0].values:
@@ -108,7 +114,10 @@ def _lines(
         curves.setdefault(tuple(span.values[track][group] for span in spans), []).append(group)
     found = []
     for values, groups in curves.items():
-        which = f"param group {', '.join(map(str, groups))}"
+        called = [group_names[group] if group < len(group_names) else None for group in groups]
+        which = (
+            ", ".join(filter(None, called)) if all(called) else f"param group {', '.join(map(str, groups))}"
+        )
         text = (name if len(curves) == 1 else f"{name}, {which}") if named else which
         corners = [
             (x, y) for span, y in zip(spans, values, strict=True) for x in sorted({span.first, span.last})

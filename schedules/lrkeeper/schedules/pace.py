@@ -37,6 +37,16 @@ class Pace:
                 return axis, _FIELDS[axis]
         return None
 
+    def per_step(self) -> dict[str, float]:
+        """Return how many of each axis that is known a step has."""
+        rates = {
+            "steps": 1.0,
+            "epochs": None if self.steps_per_epoch is None else 1 / self.steps_per_epoch,
+            "samples": self.samples_per_step,
+            "tokens": self.tokens_per_step,
+        }
+        return {axis: rate for axis, rate in rates.items() if rate is not None}
+
     def at(self, step: int) -> Given:
         """Return what a step is told."""
         totals = {

@@ -218,6 +218,6 @@ def test_a_time_is_no_number_of_steps_as_text() -> None:
     with pytest.raises(TypeError, match="points is '12'; it must be a list of points"):
         S.Points("12")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="times is '12'; it must be a list"):
-        S.Steps("12")  # type: ignore[arg-type]
+        S.Steps("12")
     with pytest.raises(TypeError, match="text is 3; it must be a formula, as text"):
         S.Expression(3)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lrkeeper.schedules import codec
@@ -88,7 +88,7 @@ def of_message(name: str, depth: int = 0) -> st.SearchStrategy[Any]:
     return st.fixed_dictionaries({}, optional=fitting)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(st.dictionaries(keys, values, max_size=3), of_message("Schedule"), values))
 def test_a_definition_is_read_or_refused_with_its_path(value: Any) -> None:
     for read in (codec.message_of, codec.from_dict):
@@ -98,7 +98,7 @@ def test_a_definition_is_read_or_refused_with_its_path(value: Any) -> None:
             assert error.field.startswith("here") or error.field == "the definition"  # noqa: PT017
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.one_of(st.dictionaries(keys, values, max_size=3), of_message("Schedule")),
     st.one_of(st.none(), st.integers(1, 60)),

@@ -114,13 +114,13 @@ def test_what_is_no_level_is_refused_with_what_would_be_right(written: Any, says
 
 
 def test_the_builders_read_the_same_texts() -> None:
-    texts = S.Ramp("2000ba", begin="10%", end="0.5prev")  # type: ignore[arg-type]
+    texts = S.Ramp("2000ba", begin="10%", end="0.5prev")
     assert texts == S.Ramp(S.Span(steps=2000), begin=S.Level(relative=0.1), end=S.Level(before=0.5))
-    assert S.Constant("3e-4") == S.Constant(S.Level(absolute=3e-4))  # type: ignore[arg-type]
+    assert S.Constant("3e-4") == S.Constant(S.Level(absolute=3e-4))
 
 
 def test_a_builder_refuses_what_a_file_may_not_say() -> None:
     with pytest.raises(ValueError, match=r"Ramp: over is '10 epochs'; .* did you mean .10ep"):
-        S.Ramp("10 epochs")  # type: ignore[arg-type]
+        S.Ramp("10 epochs")
     with pytest.raises(ValueError, match=r"Constant: value is 'base'; .* did you mean .1x"):
-        S.Constant("base")  # type: ignore[arg-type]
+        S.Constant("base")

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lrkeeper.cli.curve import draw_lines, stairs
+from lrkeeper.cli.differences import difference
 from lrkeeper.cli.groups import base_of, groups_of
-from lrkeeper.cli.options import json_option, server_option, utf8
+from lrkeeper.cli.options import json_option, server_option, set_option, utf8
 from lrkeeper.cli.picture import picture_options, save
 from lrkeeper.cli.sampling import ALL, MOST, POINTS, sample
-from lrkeeper.cli.schedule.preview import evaluated
+from lrkeeper.cli.schedule.evaluating import evaluated, filled_schedule
 from lrkeeper.cli.schedule.showing import read_schedule
 from lrkeeper.cli.screen import put_json, say
 from lrkeeper.cli.spans import Span, spans_of
-from lrkeeper.cli.stages import value_at
 
 if TYPE_CHECKING:
     from lrkeeper.schedules import Schedule
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     metavar="LR",
     help="The lr a param group starts from; once for each group.  [default: one group, 0.1]",
 )
+@set_option
 @picture_options
 @server_option
 @json_option
@@ -44,6 +45,7 @@ def diff(
     names: tuple[str, str],
     steps: int,
     base_lrs: tuple[float, ...],
+    parameters: dict[str, float],
     png: str | None,
     svg: str | None,
     server: str | None,
@@ -55,11 +57,11 @@ def diff(
     """
     if any(math.isnan(lr) for lr in base_lrs):
         raise click.BadParameter("an lr is nan; it must be a number", param_hint="--lr")
-    both = [read_schedule(name, server) for name in names]
+    both = _with([read_schedule(name, server) for name in names], parameters)
     one, other = (_spans(schedule, base_lrs or (0.1,), steps) for schedule in both)
     short = tuple(f"{letter}: {PurePath(name).name}" for letter, name in zip("AB", names, strict=True))
     save({"png": png, "svg": svg}, " and ".join(short), dict(zip(short, (one, other), strict=True)))
-    found = _difference(one, other)
+    found = difference(one, other)
     if steps > ALL and found["first_step"]:
         found["first_step"] = _parting(both, base_lrs or (0.1,), found["first_step"], steps // POINTS)
     if as_json:
@@ -70,6 +72,20 @@ def diff(
         _tell(names, found, steps)
     if found["first_step"] is not None:
         raise SystemExit(1)
+
+
+def _with(both: Sequence[Schedule], parameters: dict[str, float]) -> list[Schedule]:
+    """Return schedules with those of the parameters that each has."""
+    from lrkeeper.schedules.composable.parameters import declared_in
+
+    known = [declared_in(schedule).keys() for schedule in both]
+    for name in parameters:
+        if not any(name in names for names in known):
+            raise click.BadParameter(f"neither has a parameter {name!r}", param_hint="--set")
+    return [
+        filled_schedule(schedule, {name: parameters[name] for name in parameters if name in names})
+        for schedule, names in zip(both, known, strict=True)
+    ]
 
 
 def _spans(schedule: Schedule, base_lrs: tuple[float, ...], steps: int) -> list[Span]:
@@ -89,35 +105,9 @@ def _parting(both: Sequence[Schedule], base_lrs: tuple[float, ...], step: int, a
             sample(schedule, base_of(groups_of(base_lrs, (), {}), schedule.moves), first, step - first + 1)
             for schedule in both
         )
-        found: int = _difference(one, other)["first_step"]
+        found: int = difference(one, other)["first_step"]
         step, apart = found, apart // POINTS
     return step
-
-
-def _difference(one: Sequence[Span], other: Sequence[Span]) -> dict[str, Any]:
-    """Return the first step at which values differ, and where they differ most."""
-    end = min(one[-1].last, other[-1].last) + 1
-    steps = sorted({span.first for spans in (one, other) for span in spans if span.first < end})
-    found: dict[str, Any] = {"first_step": None, "largest": None}
-    if one[-1].last != other[-1].last or one[0].values.keys() != other[0].values.keys():
-        found["first_step"] = end if one[0].values.keys() == other[0].values.keys() else 0
-    for step in steps:
-        a, b = value_at(one, step), value_at(other, step)
-        for track in [track for track in a if track in b]:
-            for group, (x, y) in enumerate(zip(a[track], b[track], strict=True)):
-                if x == y or (math.isnan(x) and math.isnan(y)):
-                    continue
-                first = found["first_step"]
-                found["first_step"] = step if first is None else min(step, first)
-                if found["largest"] is None or abs(x - y) > found["largest"]["difference"]:
-                    found["largest"] = {
-                        "difference": abs(x - y),
-                        "step": step,
-                        "track": track,
-                        "group": group,
-                        "values": [x, y],
-                    }
-    return found
 
 
 def _draw(labels: Sequence[str], track: str, both: Sequence[Sequence[Span]]) -> None:

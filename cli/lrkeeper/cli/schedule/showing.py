@@ -80,7 +80,8 @@ def _some(spans: Sequence[Span]) -> list[Span]:
     """Return the spans of some steps, evenly apart, with the first and the last."""
     first, last = spans[0].first, spans[-1].last
     places = [
-        bisect_right(spans, first + (last - first) * i // _SOME, key=_first) - 1 for i in range(_SOME + 1)
+        bisect_right(spans, min(last, first + (last + 1 - first) * i // _SOME), key=_first) - 1
+        for i in range(_SOME + 1)
     ]
     return [spans[place] for place in dict.fromkeys(places)]
 

@@ -84,11 +84,11 @@ class Level:
         return self.before * before
 
 
-Length: TypeAlias = Span | float
-"""A length or a time as it is given; a plain number is of steps. A checked definition has a Span."""
+Length: TypeAlias = Span | float | str
+"""A length or a time: a number is of steps, a text is as in schedule files. A checked definition has a Span."""
 
-Height: TypeAlias = Level | float
-"""A height as it is given; a plain number is absolute. A checked definition has a Level."""
+Height: TypeAlias = Level | float | str
+"""A height: a number is absolute, a text is as in schedule files. A checked definition has a Level."""
 
 
 def length(value: Length) -> float:
@@ -110,7 +110,9 @@ def span(
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = Span(steps=value)
     if not isinstance(value, Span):
-        raise TypeError(f"{owner}: {field} is {value!r}; it must be a number of steps, or a Span")
+        raise TypeError(
+            f"{owner}: {field} is {value!r}; it must be a number of steps, a text such as '10ep', or a Span"
+        )
     if value.parameter is not None:
         return value
     checks.inside(owner, f"{field}.{value.unit}", value.amount, above=above, at_least=at_least)
@@ -124,7 +126,9 @@ def level(owner: str, field: str, value: Any) -> Level:
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = Level(absolute=value)
     if not isinstance(value, Level):
-        raise TypeError(f"{owner}: {field} is {value!r}; it must be a number, or a Level")
+        raise TypeError(
+            f"{owner}: {field} is {value!r}; it must be a number, a text such as '10%', or a Level"
+        )
     for each in fields(value):
         number = getattr(value, each.name)
         if number is not None and each.name != "parameter":

@@ -29,12 +29,12 @@ def stage_list(expansion: Expansion, values: list[Any], path: str) -> list[Any]:
     _label(values, found)
     for place, (value, made) in enumerate(zip(values, found, strict=True)):
         later = found[place + 1] if place + 1 < len(found) else {}
-        if not isinstance(made, Written) or not isinstance(later, dict):
+        if not isinstance(made, Written) or not isinstance(later, dict) or "schedule" in value:
             continue
-        over = made.get("schedule", {}).get("ramp", {}).get("over")
-        if "schedule" not in value and "over" not in made and "at" not in later and over is not None:
-            made["over"] = over
-            made.places["over"] = made["schedule"]["ramp"].places.get("over", made.path)
+        ramp = made["schedule"].get("ramp") if "schedule" in made else None
+        if isinstance(ramp, Written) and "over" in ramp and "over" not in made and "at" not in later:
+            made["over"] = ramp["over"]
+            made.places["over"] = ramp.places.get("over", made.path)
     for place, (made, later) in enumerate(pairwise(found)):
         if (
             isinstance(made, dict)

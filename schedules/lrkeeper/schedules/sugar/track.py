@@ -79,7 +79,7 @@ def _long(expansion: Expansion, made: Written, value: dict[Any, Any], path: str)
     for key in _NUMBERS:
         if key in value:
             given = parameter(value[key]) if key == "base" and isinstance(value[key], str) else None
-            if given is not None and _BASE_PARAMETER in schedule_pb2.Track.DESCRIPTOR.fields_by_name:
+            if given is not None:
                 made[_BASE_PARAMETER] = given
                 made.places[_BASE_PARAMETER] = under(path, key)
                 continue
@@ -106,7 +106,7 @@ def _number(value: Any, path: str) -> Any:
     if isinstance(value, str):
         number, unit = quantity(value)
         if number is None or unit:
-            advice = "; a parameter or a part of the base is a level: hold: $peak, to: 10%"
+            advice = "; a part of the base is a level, such as to: 10%"
             raise DefinitionError(path, f"is {reprlib.repr(value)}; it must be {wanted}{advice}")
         return plain(number)
     finite(value, path, wanted)

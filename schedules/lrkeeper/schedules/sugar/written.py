@@ -39,7 +39,7 @@ def placed(error: DefinitionError, value: Any, path: str) -> DefinitionError:
     """Return the error of an expanded definition with the path at which its author wrote what is wrong."""
     inner = _TRACK.match(error.problem)
     if inner is None:
-        return DefinitionError(where(value, error.field, path), error.problem)
+        return type(error)(where(value, error.field, path), error.problem)
     tracks = error.field if error.field.endswith(".tracks") else f"{error.field}.tracks"
     field = f"{tracks}.{inner.group(1)}"
     return DefinitionError(where(value, field, path), error.problem[inner.end() :])
