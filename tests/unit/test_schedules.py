@@ -335,3 +335,10 @@ def test_one_number_in_a_file_is_for_all_param_groups() -> None:
     member = {"sequential_lr": {"schedulers": [{"swalr": {"swa_lr": 0.05}}], "milestones": []}}
     assert codec.from_dict(member) == S.SequentialLR([S.SWALR(swa_lr=0.05)], milestones=[])
     assert written == {"one_cycle_lr": {"max_lr": 0.1, "total_steps": 900}}, "the argument was changed"
+
+
+def test_numbers_for_other_param_groups_are_an_error_at_the_start() -> None:
+    schedule = S.OneCycleLR([1, 3], total_steps=3, base_momentum=[0.8, 0.8], max_momentum=[0.9, 0.9, 0.9])
+    base: Row = {"lr": (0.1, 0.2), "momentum": (0.9, 0.9)}
+    with pytest.raises(ValueError, match="zip"):
+        cursor.begin(schedule, base, base)

@@ -158,7 +158,7 @@ def written(row: Row, track: str, values: Iterable[float]) -> Row:
     if track not in row:
         return row
     if track != "lr":
-        return {**row, track: tuple(float(value) for value in values)}
+        return {**row, track: tuple(float(value) for _, value in zip(row[track], values, strict=True))}
     return {**row, track: tuple(put(old, value) for old, value in zip(row[track], values, strict=True))}
 
 

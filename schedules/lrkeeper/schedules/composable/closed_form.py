@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
+from lrkeeper.schedules.composable import work
 from lrkeeper.schedules.composable.parts import Axis, Span
 from lrkeeper.schedules.given import AXES, NO_INPUTS, Inputs
 from lrkeeper.schedules.numbers import Real, Row, totals_of
@@ -73,6 +74,7 @@ class ClosedForm(Schedule):
     def check_within(self, totals: Mapping[str, float]) -> None:
         axis = self.axis
         if self.closed:
+            work.begin()
             self.compile(Scope(1.0, 1.0, totals.get(axis), axis=axis))
 
     def start(self, base: Row, now: Row, inputs: Inputs = NO_INPUTS) -> tuple[Memory, Row]:
@@ -92,6 +94,7 @@ class ClosedForm(Schedule):
         return _time(self.axis, step, inputs)
 
     def _row(self, step: int, base: Row, now: Row, inputs: Inputs) -> Row:
+        work.begin()
         axis, curves = self._compiled(base)
         time = _time(axis, step, inputs)
         values = []
@@ -120,7 +123,11 @@ def is_closed(schedule: Schedule) -> bool:
 
 
 def closed_form(schedule: Schedule) -> ClosedForm:
-    """Return a schedule that is in closed form as what it then is."""
+    """Return a schedule that is in closed form as what it then is, to be compiled.
+
+    Raises ValueError where the row has taken too much work already.
+    """
+    work.spend()
     assert isinstance(schedule, ClosedForm), schedule
     assert schedule.closed, schedule
     return schedule
