@@ -119,14 +119,6 @@ class Sequence(ClosedForm):
         return all_tracks(stage.schedule for stage in self.stages)
 
     @property
-    def takes_metric(self) -> bool:
-        return any(stage.schedule.takes_metric for stage in self.stages)
-
-    def callers(self) -> abc.Iterator[Schedule]:
-        for stage in self.stages:
-            yield from stage.schedule.callers()
-
-    @property
     def closed(self) -> bool:
         return all(is_closed(stage.schedule) for stage in self.stages)
 
