@@ -271,3 +271,20 @@ def test_a_preset_is_a_schedule_like_any_other(client: Client, run: str) -> None
     later.load_state_dict(scheduler.state_dict())
     again.train(later, 1)
     assert client.get_run(run).schedule_name == ""
+
+
+@pytest.mark.parametrize("mode", ["on", "off"])
+def test_metrics_and_functions_of_the_job_reach_the_tracks(server: Any, run: str, mode: str) -> None:
+    job = Job("encoder.0", "head")
+    schedule = S.Tracks(
+        [
+            S.Track(S.LambdaLR(lambda step: 1 / (1 + step))),
+            S.Track(S.ReduceLROnPlateau(patience=0, factor=0.5), "weight_decay", group="head"),
+        ]
+    )
+    assert schedule.takes_metric
+    scheduler = RemoteLR(job.optimizer, schedule, run=run, mode=mode)
+    for _ in range(3):
+        job.optimizer.step()
+        scheduler.step(1.0)
+    assert job.held() == [(0.025, 0.02, 0.999), (0.025, 0.005, 0.999)]

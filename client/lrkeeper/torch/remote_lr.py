@@ -141,7 +141,6 @@ class RemoteLR(Kept, _Follower):
         if isinstance(definition, S.Tracks):
             groups.keep_initial(optimizer, definition.moves)
         self._hold.built(self)
-        definition = self._hold.position.definition(schedule)
         if problem := functions_problem(definition, len(optimizer.param_groups)):
             raise TypeError(problem)
         self._last_lr = groups.write(optimizer, self._first_row(definition))

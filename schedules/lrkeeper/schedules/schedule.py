@@ -60,11 +60,11 @@ class Schedule(ABC):
     @property
     def takes_metric(self) -> bool:
         """Whether its steps are given a metric: `scheduler.step(metric)`."""
-        return any(member.takes_metric for member in held_by(self))
+        return any(member.takes_metric for member in direct_members(self))
 
     def callers(self) -> Iterator[Schedule]:
         """Yield this schedule, or those in it, whose steps are given the factors of functions."""
-        for member in held_by(self):
+        for member in direct_members(self):
             yield from member.callers()
 
     @abstractmethod
@@ -141,20 +141,20 @@ def all_tracks(schedules: Iterable[Schedule]) -> tuple[str, ...]:
 
 def check_members(schedule: Schedule) -> None:
     """Raise TypeError if a schedule holds one that stands alone."""
-    for member in held_by(schedule):
+    for member in direct_members(schedule):
         if member.outermost:
             raise TypeError(
                 f"{type(schedule).__name__}: {member.kind} stands within it; it must be the outermost schedule"
             )
 
 
-def held_by(schedule: Schedule) -> Iterator[Schedule]:
-    """Yield the schedules that one holds, not those that they hold."""
-    yield from _held(tuple(getattr(schedule, field.name) for field in fields(schedule)))  # type: ignore[arg-type]
+def direct_members(schedule: Schedule) -> Iterator[Schedule]:
+    """Yield the schedules that a schedule holds, not those that they hold."""
+    for field in fields(schedule):  # type: ignore[arg-type]  # every schedule is a dataclass
+        yield from _held(getattr(schedule, field.name))
 
 
 def _held(value: Any) -> Iterator[Schedule]:
-    """Yield the schedules that a value holds, not those that they hold."""
     if isinstance(value, Schedule):
         yield value
     elif isinstance(value, tuple):
