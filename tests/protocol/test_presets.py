@@ -24,6 +24,7 @@ NUMBERS = {"total_steps": 10.0, "warmup_steps": 2.0, "warmup_fraction": 0.2, "pe
 CURVES: dict[str, list[float]] = {
     "presets/constant-with-warmup": [0, 0.5, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1],
     "presets/cosine-restarts": [0, 0.5, 1, 0.55, 1, 0.55, 1, 0.55, 1, 0.55, 0.1, 0.1],
+    "presets/inverse-sqrt": [0, 0.5, *(2**0.5 * step**-0.5 for step in range(2, 12))],
     "presets/one-cycle": [0.04, 0.52, 1, 0.9657, 0.8682, 0.7222, 0.55, 0.3778, 0.2318, 0.1343, 0.1, 0.1],
     "presets/warmup-cosine": [0, 0.5, 1, 0.9657, 0.8682, 0.7222, 0.55, 0.3778, 0.2318, 0.1343, 0.1, 0.1],
     "presets/warmup-linear": [0, 0.5, 1, 0.8875, 0.775, 0.6625, 0.55, 0.4375, 0.325, 0.2125, 0.1, 0.1],

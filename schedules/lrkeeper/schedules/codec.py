@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 
 from lrkeeper.schedules.chained_scheduler import ChainedScheduler
 from lrkeeper.schedules.composable.affine import Affine
+from lrkeeper.schedules.composable.closed_form import ClosedForm
 from lrkeeper.schedules.composable.constant import Constant
 from lrkeeper.schedules.composable.decay import Decay
 from lrkeeper.schedules.composable.expression import Expression
@@ -115,11 +116,13 @@ def encode(schedule: Schedule) -> schedule_pb2.Schedule:
 def decode(message: schedule_pb2.Schedule, *, path: str = "schedule", checked: bool = True) -> Schedule:
     """Return a message's schedule; `checked=False` takes whatever torch's constructor takes.
 
+    A composable kind is checked all the same: it is no torch class.
+
     Raises:
         DefinitionError: no kind, a required field missing, a check failed, or too large.
     """
-    schedule = _Decoder(checked).schedule(message, path)
-    if checked:
+    schedule = _Decoder(checked, composable=True).schedule(message, path)
+    if checked or isinstance(schedule, ClosedForm):
         try:
             schedule.check_whole()
         except (ValueError, ArithmeticError) as error:
@@ -156,7 +159,7 @@ def from_json(text: str) -> Schedule:
         message = json_format.Parse(text, schedule_pb2.Schedule())
     except json_format.ParseError as error:
         raise DefinitionError("schedule", f"is no definition: {error}") from error
-    return decode(message, checked=False)
+    return _Decoder(checked=False, composable=False).schedule(message, "schedule")
 
 
 def from_dict(value: Any, *, path: str = "schedule") -> Schedule:
@@ -274,8 +277,9 @@ def _make(kind: type[float], values: dict[str, Any], name: str, path: str) -> No
 class _Decoder:
     """One decoding: counts what it meets, so that a small message cannot make much work."""
 
-    def __init__(self, checked: bool) -> None:
+    def __init__(self, checked: bool, composable: bool) -> None:
         self._checked = checked
+        self._composable = composable
         self._nodes = 0
         self._depth = 0
 
@@ -304,7 +308,7 @@ class _Decoder:
         path = f"{path}.{kind}"
         schedule = KINDS[kind].unchecked(**values)
         self._depth -= 1
-        if self._checked:
+        if self._checked or (self._composable and isinstance(schedule, ClosedForm)):
             try:
                 schedule.check()
             except (TypeError, ValueError) as error:

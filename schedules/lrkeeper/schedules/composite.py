@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 from lrkeeper.schedules.given import Inputs
@@ -35,10 +35,6 @@ class Composite(TorchSchedule):
     @property
     def moves(self) -> tuple[str, ...]:
         return all_tracks(self.schedulers)
-
-    def callers(self) -> Iterator[Schedule]:
-        for member in self.schedulers:
-            yield from member.callers()
 
     def writes(self) -> GroupKeys:
         return {key: value for member in self.schedulers for key, value in member.writes().items()}

@@ -151,6 +151,11 @@ def names_of(base: Row) -> tuple[str | None, ...]:
     return names or (None,) * len(base["lr"])
 
 
+def totals_of(base: Row) -> Mapping[str, float]:
+    """Return how long it all goes on, by what is counted, as far as a base row says."""
+    return base.totals if isinstance(base, Base) else {}
+
+
 NUMBERS: Mapping[str, Callable[[float], Real]] = {"float64": float, "float32": F32}
 """The kinds of number by name."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar, dataclass_transform
@@ -50,17 +50,22 @@ class Schedule(ABC):
         """
         return None
 
-    def check_whole(self) -> None:  # noqa: B027 - most kinds have nothing to add
+    def check_whole(self) -> None:
         """Check what makes sense of a whole definition only: units, fractions of a total. Raises ValueError."""
+        self.check_within({})
+
+    def check_within(self, totals: Mapping[str, float]) -> None:  # noqa: B027 - most kinds have nothing to add
+        """Check as `check_whole`, where it is known how long it all goes on, by what is counted."""
 
     @property
     def takes_metric(self) -> bool:
         """Whether its steps are given a metric: `scheduler.step(metric)`."""
-        return False
+        return any(member.takes_metric for member in held_by(self))
 
     def callers(self) -> Iterator[Schedule]:
         """Yield this schedule, or those in it, whose steps are given the factors of functions."""
-        yield from ()
+        for member in held_by(self):
+            yield from member.callers()
 
     @abstractmethod
     def check(self) -> None:
@@ -136,11 +141,16 @@ def all_tracks(schedules: Iterable[Schedule]) -> tuple[str, ...]:
 
 def check_members(schedule: Schedule) -> None:
     """Raise TypeError if a schedule holds one that stands alone."""
-    for member in _held(tuple(getattr(schedule, field.name) for field in fields(schedule))):  # type: ignore[arg-type]
+    for member in held_by(schedule):
         if member.outermost:
             raise TypeError(
                 f"{type(schedule).__name__}: {member.kind} stands within it; it must be the outermost schedule"
             )
+
+
+def held_by(schedule: Schedule) -> Iterator[Schedule]:
+    """Yield the schedules that one holds, not those that they hold."""
+    yield from _held(tuple(getattr(schedule, field.name) for field in fields(schedule)))  # type: ignore[arg-type]
 
 
 def _held(value: Any) -> Iterator[Schedule]:

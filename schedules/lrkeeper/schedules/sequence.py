@@ -13,7 +13,7 @@ from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope, 
 from lrkeeper.schedules.composable.metric_driven import MetricDriven
 from lrkeeper.schedules.composable.parts import Length, length, span
 from lrkeeper.schedules.given import NO_INPUTS, Inputs
-from lrkeeper.schedules.numbers import Row, cast_row
+from lrkeeper.schedules.numbers import Row, cast_row, totals_of
 from lrkeeper.schedules.schedule import Memory, Schedule, all_tracks, definition
 
 
@@ -112,19 +112,11 @@ class Sequence(ClosedForm):
                     f"Sequence: stages[{place}] starts at {start:g}; beside a torch class or a metric it must be a "
                     "whole step"
                 )
-            stage.schedule.check_whole()
+            stage.schedule.check_within(totals)
 
     @property
     def moves(self) -> tuple[str, ...]:
         return all_tracks(stage.schedule for stage in self.stages)
-
-    @property
-    def takes_metric(self) -> bool:
-        return any(stage.schedule.takes_metric for stage in self.stages)
-
-    def callers(self) -> abc.Iterator[Schedule]:
-        for stage in self.stages:
-            yield from stage.schedule.callers()
 
     @property
     def closed(self) -> bool:
@@ -210,14 +202,14 @@ class Sequence(ClosedForm):
         key = index, base["lr"], reached["lr"]
         kept = self.__dict__.get("_kept")
         if kept is None or kept[0] != key:
-            starts = self.starts()
+            starts, total = self.starts(), totals_of(base).get("steps")
             curves = [
-                self._stage_curve(index, starts, Scope(float(b), float(r)))
+                self._stage_curve(index, starts, Scope(float(b), float(r), total))
                 for b, r in zip(base["lr"], reached["lr"], strict=True)
             ]
             kept = self.__dict__["_kept"] = key, curves
         values = [
-            type(like)(finite(curve(float(step)), step))
+            finite(type(like)(curve(float(step))), step)
             for like, curve in zip(now["lr"], kept[1], strict=True)
         ]
         return {**now, "lr": tuple(values)}

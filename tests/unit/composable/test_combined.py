@@ -87,6 +87,37 @@ def test_float32_groups_are_computed_in_float64_and_cast_at_the_end() -> None:
             assert not isinstance(row["lr"][1], F32)
 
 
+@pytest.mark.parametrize("schedule", [S.Constant(1e300), S.Affine(S.StepLR(3), scale=1e300)])
+def test_a_value_beyond_float32_fails_and_is_not_infinite(schedule: Schedule) -> None:
+    base = {"lr": (F32(1.0),)}
+    with pytest.raises(ValueError, match="the value at step 0 is inf, which is no finite number"):
+        cursor.begin(schedule, base, base)
+    later = S.StepLR(3).then(schedule, at=1)
+    failure = cursor.extend(later, base, cursor.begin(later, base, base), 1)[2]
+    assert failure is not None
+    assert "is inf, which is no finite number" in failure.message
+
+
+@pytest.mark.parametrize(
+    ("schedule", "added"),
+    [
+        (S.Product([S.StepLR(3, 0.5), S.Ramp(4, begin=0)]), [0.75 * 0.5, 0.5, 0.5]),
+        (S.Affine(S.ExponentialLR(0.5), scale=2.0), [1.0, 0.5, 0.25]),
+    ],
+)
+def test_a_param_group_that_is_added_begins_with_its_own_value(
+    schedule: Schedule, added: list[float]
+) -> None:
+    base = {"lr": (0.1,)}
+    before = cursor.extend(schedule, base, cursor.begin(schedule, base, base), 2)[0]
+    both = {"lr": (0.1, 1.0)}
+    after = cursor.Cursor(2, before.memory, {"lr": (*before.row["lr"], 1.0)})
+    rows = cursor.extend(schedule, both, after, 3)[1]
+    alone = cursor.extend(schedule, base, before, 3)[1]
+    assert [row["lr"][0] for row in rows] == [row["lr"][0] for row in alone]
+    assert [row["lr"][1] for row in rows] == approx(added)
+
+
 def test_affine_moves_and_bounds() -> None:
     affine = S.Affine(FALL, scale=0.5, add=0.01, low=0.02, high=0.05)
     assert values(affine, [0, 5, 9, 10]) == approx([0.05, 0.035, 0.02, 0.02])
@@ -228,6 +259,15 @@ def test_after_the_cycles_comes_their_last_value_or_another_schedule() -> None:
 )
 def test_a_written_definition_is_refused_by_its_field(written: Any, says: str) -> None:
     assert says in refused(written)
+
+
+def test_repeats_in_repeats_are_few() -> None:
+    nested: Schedule = S.Ramp(1, begin=1, end=0)
+    for level in range(4):
+        nested = S.Repeat(nested, 3**level, gain=0.5, gain_on="amplitude", count=3)
+    assert values(nested, [0.25, 1.25, 3.25]) == approx([0.75, 0.375, 0.375])
+    with pytest.raises(ValueError, match="Repeat: schedule has repeats in repeats; 4 of them are most"):
+        S.Repeat(S.Affine(nested), 81)
 
 
 def test_only_schedules_are_members() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from lrkeeper import schedules as S
-from lrkeeper.schedules import Schedule
+from lrkeeper.schedules import Schedule, codec
+from lrkeeper.schedules.shape import DefinitionError
 from tests.unit.composable.curves import BASE, approx, evaluated, refused, survives, values
 
 STEPS = (0, 1, 2, 7, 19, 20, 21, 1000, 10**9, 10**15)
@@ -194,6 +195,16 @@ def test_the_time_that_an_expression_names_is_what_the_clock_counts() -> None:
 )
 def test_a_written_definition_is_refused_by_its_field(written: Any, says: str) -> None:
     assert says in refused(written)
+
+
+def test_a_composable_kind_is_checked_even_if_a_torch_class_would_not_be() -> None:
+    bad = S.Repeat.unchecked(schedule=S.StepLR(3), period=S.Span(steps=5))
+    with pytest.raises(DefinitionError, match="Repeat: schedule is step_lr; it must be in closed form"):
+        codec.decode(codec.encode(bad), checked=False)
+    lost = codec.encode(S.Ramp(S.Span(fraction=0.5)))
+    with pytest.raises(DefinitionError, match=r"a span is 0\.5 of the total, and no total is given"):
+        codec.decode(lost, checked=False)
+    assert codec.decode(codec.encode(S.StepLR.unchecked(step_size=0)), checked=False).kind == "step_lr"
 
 
 def test_an_expression_of_the_outer_time_need_not_have_a_value_at_the_first_step() -> None:

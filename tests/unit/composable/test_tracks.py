@@ -181,6 +181,35 @@ def test_fractions_are_of_the_total() -> None:
     assert codec.decode(codec.encode(schedule)) == schedule
 
 
+TOTALLED: list[Schedule] = [
+    S.Expression("base_lr * (1 - progress)"),
+    S.Product([S.Expression("1 - step / total"), S.Constant()]),
+    S.Product([S.Expression("1 - progress"), S.ConstantLR(1.0, 1)]),
+    S.Plateau(S.Expression("base_lr * (1 - progress)")),
+    S.Sequence(
+        [S.Stage(S.Expression("base_lr * (1 - progress)"), over=S.Span(steps=9)), S.Stage(S.StepLR(2))]
+    ),
+]
+
+
+@pytest.mark.parametrize("schedule", TOTALLED)
+def test_expressions_know_the_total_wherever_they_stand(schedule: Schedule) -> None:
+    definition = S.Tracks([S.Track(schedule)], total=S.Span(steps=8))
+    codec.decode(codec.encode(definition))
+    found = rows(definition, 4, given=Given(metric=1.0))
+    assert [row["lr"][0] for row in found] == pytest.approx([0.1, 0.0875, 0.075, 0.0625])
+    with pytest.raises(DefinitionError, match="no total is given"):
+        codec.decode(codec.encode(S.Tracks([S.Track(schedule)])))
+
+
+def test_a_total_of_tokens_is_what_fractions_of_tokens_are_of() -> None:
+    ramp = S.Ramp(S.Span(fraction=0.5), end=0)
+    definition = S.Tracks([S.Track(ramp), S.Track(S.StepLR(1, 0.5), "momentum")], total=S.Span(tokens=8000))
+    given = Given(progress={"tokens": 1000.0})
+    assert rows(definition, 2, given=given)[1]["lr"] == pytest.approx((0.075, 0.15, 0.225, 0.3))
+    assert rows(definition, 2, given=given)[1]["momentum"] == (0.45,) * 4
+
+
 def test_any_step_is_reached_at_once_where_all_tracks_are_closed() -> None:
     schedule = S.Tracks(
         [

@@ -11,7 +11,7 @@ from typing import Any
 from lrkeeper.schedules.composable.closed_form import ClosedForm, Scope
 from lrkeeper.schedules.composable.metric_driven import numbers_beside, numbers_or_base
 from lrkeeper.schedules.given import Inputs
-from lrkeeper.schedules.numbers import Row, cast_row
+from lrkeeper.schedules.numbers import Row, cast_row, totals_of
 from lrkeeper.schedules.schedule import Schedule
 
 
@@ -38,9 +38,10 @@ def _closed_row(schedule: Schedule, kept: Any, step: int, base: Row, now: Row, i
     assert isinstance(schedule, ClosedForm)
     if kept is None:
         return schedule.advance(step - 1, base, now, inputs)[1]
-    time = schedule.time(step, inputs)
+    time, axis = schedule.time(step, inputs), schedule.axis
+    total = totals_of(base).get(axis)
     values = [
-        type(like)(schedule.compile(Scope(float(one), reached))(time))
+        type(like)(schedule.compile(Scope(float(one), reached, total, axis=axis))(time))
         for one, reached, like in zip(base["lr"], numbers_or_base(kept, base), now["lr"], strict=True)
     ]
     return {**now, "lr": tuple(values)}

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from lrkeeper.schedules.composable.parts import Axis, Span
 from lrkeeper.schedules.given import AXES, NO_INPUTS, Inputs
-from lrkeeper.schedules.numbers import Base, Row
+from lrkeeper.schedules.numbers import Real, Row, totals_of
 from lrkeeper.schedules.schedule import Memory, Schedule
 
 Curve: TypeAlias = Callable[[float], float]
@@ -70,11 +70,7 @@ class ClosedForm(Schedule):
         """The axes that it names itself, other than by spans."""
         return frozenset()
 
-    def check_whole(self) -> None:
-        self.check_within({})
-
     def check_within(self, totals: Mapping[str, float]) -> None:
-        """Check as `check_whole`, where it is known how long it all goes on. Raises ValueError."""
         axis = self.axis
         if self.closed:
             self.compile(Scope(1.0, 1.0, totals.get(axis), axis=axis))
@@ -100,7 +96,7 @@ class ClosedForm(Schedule):
         time = _time(axis, step, inputs)
         values = []
         for like, curve in zip(now["lr"], curves, strict=True):
-            values.append(type(like)(finite(curve(time), step)))
+            values.append(finite(type(like)(curve(time)), step))
         return {**now, "lr": tuple(values)}
 
     def _compiled(self, base: Row) -> tuple[Axis, tuple[Curve, ...]]:
@@ -109,7 +105,7 @@ class ClosedForm(Schedule):
         if kept is not None and kept[0] is base:
             return cast(tuple[Axis, tuple[Curve, ...]], kept[1])
         axis = self.axis
-        total = base.totals.get(axis) if isinstance(base, Base) else None
+        total = totals_of(base).get(axis)
         found = axis, tuple(self.compile(Scope(float(b), float(b), total, axis=axis)) for b in base["lr"])
         self.__dict__["_kept"] = base, found
         return found
@@ -136,13 +132,13 @@ def member(owner: str, field: str, value: Any, *, closed: bool = False) -> None:
         raise TypeError(f"{owner}: {field} is {value!r}; it must be a schedule")
     if closed and not is_closed(value):
         raise ValueError(
-            f"{owner}: {field} is {value.kind}; it must be in closed form: a composable kind "
+            f"{owner}: {field} is {value.kind}; it must be in closed form, a composable kind "
             "without a torch class or a metric in it"
         )
 
 
-def finite(value: float, step: int) -> float:
-    """Return a value. Raises ValueError if it is no finite number."""
+def finite(value: Real, step: int) -> Real:
+    """Return a value of a row. Raises ValueError if it is no finite number."""
     if not math.isfinite(value):
         raise ValueError(f"the value at step {step} is {value}, which is no finite number")
     return value

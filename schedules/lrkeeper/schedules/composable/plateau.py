@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from lrkeeper.schedules import checks
@@ -73,8 +74,8 @@ class Plateau(MetricDriven):
             checks.whole("Plateau", "end", self.end, at_least=self.begin + 1)
         object.__setattr__(self, "low", level("Plateau", "low", self.low))
 
-    def check_whole(self) -> None:
-        self.inner.check_whole()
+    def check_within(self, totals: Mapping[str, float]) -> None:
+        self.inner.check_within(totals)
 
     @property
     def inner(self) -> Schedule:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope, closed_form, finite, is_closed
 from lrkeeper.schedules.given import NO_INPUTS, Inputs
-from lrkeeper.schedules.numbers import Row, cast_row
+from lrkeeper.schedules.numbers import Base, Row, cast_row, totals_of
 from lrkeeper.schedules.schedule import Memory, Schedule, all_tracks
 
 Join: TypeAlias = Callable[[Sequence[float]], float]
@@ -43,12 +43,12 @@ class Pointwise(ClosedForm):
     def closed(self) -> bool:
         return all(is_closed(member) for member in self.members)
 
-    def check_whole(self) -> None:
-        super().check_whole()
+    def check_within(self, totals: Mapping[str, float]) -> None:
+        super().check_within(totals)
         if not self.closed:
             self.join(Scope(1.0, 1.0))
             for member in self.members:
-                member.check_whole()
+                member.check_within(totals)
 
     def compile(self, scope: Scope) -> Curve:
         join, inner = self.join(scope), self.inner(scope)
@@ -71,7 +71,9 @@ class Pointwise(ClosedForm):
         step, each = memory
         inner, _ = self._prepared(base)
         found = [
-            member.advance(own, inner, inner if row is None else cast_row(row, inner), inputs)
+            member.advance(
+                own, inner, inner if row is None else cast_row(_with_added(row, inner), inner), inputs
+            )
             for member, (own, row) in zip(self.members, each, strict=True)
         ]
         return self._joined(step + 1, base, now, found)
@@ -81,7 +83,7 @@ class Pointwise(ClosedForm):
     ) -> tuple[Memory, Row]:
         _, joins = self._prepared(base)
         lrs = tuple(
-            type(like)(finite(join([float(row["lr"][place]) for _, row in found]), step))
+            finite(type(like)(join([float(row["lr"][place]) for _, row in found])), step)
             for place, (like, join) in enumerate(zip(now["lr"], joins, strict=True))
         )
         moved: dict[str, tuple[float, ...]] = {}
@@ -99,10 +101,16 @@ class Pointwise(ClosedForm):
         kept = self.__dict__.get("_kept")
         if kept is None or kept[0] is not base:
             joins = [self.join(Scope(float(b), float(b))) for b in base["lr"]]
-            kept = self.__dict__["_kept"] = base, (self._inner_row(base), joins)
+            inner = Base(self._inner_row(base), totals=totals_of(base))
+            kept = self.__dict__["_kept"] = base, (inner, joins)
         return cast(tuple[Row, list[Join]], kept[1])
 
     def _inner_row(self, row: Row) -> Row:
         """Return a row as the members have it: in Python floats."""
         floats = {track: tuple(map(float, values)) for track, values in row.items()}
         return {**floats, "lr": tuple(self.inner(Scope(value, value)).base for value in floats["lr"])}
+
+
+def _with_added(row: Mapping[str, Sequence[float]], whole: Row) -> Mapping[str, tuple[float, ...]]:
+    """Return a stored row with the values of `whole` for the param groups that were added since."""
+    return {track: (*values, *whole[track][len(values) :]) for track, values in row.items()}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields, is_dataclass
+from typing import Any
 
 from lrkeeper.schedules import checks
 from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope, closed_form, member
@@ -10,6 +12,7 @@ from lrkeeper.schedules.composable.parts import Length, length, span
 from lrkeeper.schedules.schedule import Schedule, definition
 
 _ROUNDING = 1e-12
+_DEEPEST = 4  # each level may be compiled and asked several times for one value
 
 
 @definition("repeat")
@@ -56,11 +59,13 @@ class Repeat(ClosedForm):
                 "some time: give a count"
             )
         if self.afterwards is not None:
+            member("Repeat", "afterwards", self.afterwards, closed=True)
             if self.count is None:
                 raise ValueError(
                     "Repeat: afterwards is given, and count is not; without it nothing comes after"
                 )
-            member("Repeat", "afterwards", self.afterwards, closed=True)
+        if _levels(self) > _DEEPEST:
+            raise ValueError(f"Repeat: schedule has repeats in repeats; {_DEEPEST} of them are most")
 
     def compile(self, scope: Scope) -> Curve:
         period, growth = length(self.period), float(self.growth)
@@ -104,6 +109,16 @@ class Repeat(ClosedForm):
             return curve
         floor = curve(period) if self.gain_on == "amplitude" else 0.0
         return lambda time: floor + gain * (curve(time) - floor)
+
+
+def _levels(value: Any) -> int:
+    """Return how many repeats are in each other, at most."""
+    if isinstance(value, tuple):
+        return max(map(_levels, value), default=0)
+    if not is_dataclass(value):
+        return 0
+    inside = max((_levels(getattr(value, field.name)) for field in fields(value)), default=0)
+    return inside + isinstance(value, Repeat)
 
 
 def _begin(index: int, period: float, growth: float) -> float:

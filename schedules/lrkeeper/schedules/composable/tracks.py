@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lrkeeper.schedules.composable.bound import Bound, bind
-from lrkeeper.schedules.composable.closed_form import ClosedForm, with_total
+from lrkeeper.schedules.composable.closed_form import with_total
 from lrkeeper.schedules.composable.links import in_order, read_links
 from lrkeeper.schedules.composable.members import Member, Values
 from lrkeeper.schedules.composable.parameters import check_parameters, defaults_fill, filled, has_parameters
@@ -62,7 +62,7 @@ class Tracks(Schedule):
                 )
         check_parameters(self)
 
-    def check_whole(self) -> None:
+    def check_within(self, totals: abc.Mapping[str, float]) -> None:
         if has_parameters(self):
             if defaults_fill(self):
                 filled(self, {}).check_whole()
@@ -71,11 +71,7 @@ class Tracks(Schedule):
             if track.schedule is None:
                 continue
             try:
-                schedule = self.resolved(track.schedule)
-                if isinstance(schedule, ClosedForm):
-                    schedule.check_within(self.totals)
-                else:
-                    schedule.check_whole()
+                self.resolved(track.schedule).check_within(self.totals)
             except (ValueError, ArithmeticError) as error:
                 raise ValueError(f"tracks[{place}].schedule: {error}") from error
 

@@ -14,7 +14,7 @@ from lrkeeper.schedules.composable.parts import Span
 from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.composable.repeat import Repeat
 from lrkeeper.schedules.composable.steps import Steps
-from lrkeeper.schedules.importers.common import Maker, choose, span_of, staged, times
+from lrkeeper.schedules.importers.stages import Maker, choose, span_of, staged, times
 from lrkeeper.schedules.schedule import Schedule
 from lrkeeper.schedules.sequence import Sequence, Stage
 

@@ -14,7 +14,7 @@ from lrkeeper.schedules.composable.parts import ONCE, Height
 from lrkeeper.schedules.composable.power import Power
 from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.composable.warp import Warp
-from lrkeeper.schedules.importers.common import Maker, choose, first_then, staged, times
+from lrkeeper.schedules.importers.stages import Maker, choose, first_then, staged, times
 from lrkeeper.schedules.schedule import Schedule
 
 

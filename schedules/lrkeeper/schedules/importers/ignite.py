@@ -15,7 +15,7 @@ from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.composable.repeat import Repeat
 from lrkeeper.schedules.composable.steps import Steps
 from lrkeeper.schedules.composable.warp import Warp
-from lrkeeper.schedules.importers.common import Maker, choose, first_then, joined, staged, times
+from lrkeeper.schedules.importers.stages import Maker, choose, first_then, joined, staged, times
 from lrkeeper.schedules.schedule import Schedule
 
 _MOST_CYCLES = 100

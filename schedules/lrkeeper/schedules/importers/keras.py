@@ -16,7 +16,7 @@ from lrkeeper.schedules.composable.power import Power
 from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.composable.repeat import Repeat
 from lrkeeper.schedules.composable.warp import Warp
-from lrkeeper.schedules.importers.common import Maker, choose, first_then, staged
+from lrkeeper.schedules.importers.stages import Maker, choose, first_then, staged
 from lrkeeper.schedules.schedule import Schedule
 
 

@@ -11,7 +11,7 @@ from lrkeeper.schedules.composable.constant import Constant
 from lrkeeper.schedules.composable.power import Power
 from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.composable.warp import Warp
-from lrkeeper.schedules.importers.common import span_of, staged
+from lrkeeper.schedules.importers.stages import span_of, staged
 from lrkeeper.schedules.schedule import Schedule
 
 _WSD: Mapping[str, Mapping[str, Any]] = {

@@ -18,7 +18,7 @@ from lrkeeper.schedules.composable.product import Product
 from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.composable.steps import Steps
 from lrkeeper.schedules.composable.warp import Warp
-from lrkeeper.schedules.importers.common import Maker, choose, staged, times
+from lrkeeper.schedules.importers.stages import Maker, choose, staged, times
 from lrkeeper.schedules.schedule import Schedule
 
 _INF = 1_000_000_000

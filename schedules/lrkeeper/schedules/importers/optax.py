@@ -12,7 +12,7 @@ from lrkeeper.schedules.composable.constant import Constant
 from lrkeeper.schedules.composable.decay import Decay
 from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.composable.steps import Steps
-from lrkeeper.schedules.importers.common import Maker, choose, joined, staged
+from lrkeeper.schedules.importers.stages import Maker, choose, joined, staged
 from lrkeeper.schedules.schedule import Schedule
 
 

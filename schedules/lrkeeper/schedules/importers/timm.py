@@ -20,7 +20,7 @@ from lrkeeper.schedules.composable.power import Power
 from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.composable.repeat import Repeat
 from lrkeeper.schedules.composable.steps import Steps
-from lrkeeper.schedules.importers.common import Maker, choose, first_then, staged, times
+from lrkeeper.schedules.importers.stages import Maker, choose, first_then, staged, times
 from lrkeeper.schedules.schedule import Schedule
 from lrkeeper.schedules.sequence import Sequence, Stage
 

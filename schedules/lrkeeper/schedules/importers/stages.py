@@ -1,4 +1,4 @@
-"""What the importers share."""
+"""What the importers share: stages and their words."""
 
 from __future__ import annotations
 
