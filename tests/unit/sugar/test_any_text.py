@@ -20,6 +20,7 @@ FIELDS = sorted(
         for field in message.fields_by_name
     }
 )
+KINDS = [field.name for field in schedule_pb2.Schedule.DESCRIPTOR.oneofs_by_name["kind"].fields]
 TOP = ["lr", "weight_decay", "groups", "total", "parameters", "head", "from", "to"]
 OFTEN = [
     "over",
@@ -82,8 +83,9 @@ def of_message(name: str, depth: int = 0) -> st.SearchStrategy[Any]:
             each = _later(field.message_type.name, depth + 1) if depth < 4 else values
         fitting[field.name] = st.lists(each, max_size=3) if field.is_repeated else each
     if name == "Schedule":
-        return st.sampled_from(sorted(fitting)).flatmap(
-            lambda kind: st.fixed_dictionaries({kind: fitting[kind]})
+        beside = {field: fitting[field] for field in fitting if field not in KINDS}
+        return st.sampled_from(KINDS).flatmap(
+            lambda kind: st.fixed_dictionaries({kind: fitting[kind]}, optional=beside)
         )
     return st.fixed_dictionaries({}, optional=fitting)
 

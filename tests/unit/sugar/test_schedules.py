@@ -15,7 +15,13 @@ from lrkeeper.schedules.shape import DefinitionError
 from lrkeeper.schedules.sugar import eases, expanded
 from lrkeeper.v1 import schedule_pb2
 
+KINDS = [field.name for field in schedule_pb2.Schedule.DESCRIPTOR.oneofs_by_name["kind"].fields]
+
 MEANS = {
+    "hold: 1x\nsemantics: torch>=2.9": "constant: {value: {relative: 1}}\nsemantics: torch>=2.9",
+    "stages: [{step_lr: {step_size: 3}, float32: [gamma]}]": (
+        "sequence: {stages: [{schedule: {step_lr: {step_size: 3}, float32: [gamma]}}]}"
+    ),
     "hold: 1x": "constant: {value: {relative: 1}}",
     "constant: 3e-4": "constant: {value: {absolute: 0.0003}}",
     "ramp: {from: 0, to: 10%, over: 10ep}": (
@@ -85,6 +91,9 @@ MEANS = {
 }
 
 BAD = {
+    "float32: [gamma]": "names no kind",
+    "hold: 1x\nfloat23: [gamma]": "float23: stands beside hold",
+    "hold: 1x\nfloat32: gamma": "float32: is 'gamma'; it must be a list",
     "cosine: {over: 9}": "cosine.to: is missing",
     "cosine: {to: 0}": "cosine.over: is missing",
     "cosine: 9": "cosine: is 9; it must be a mapping: cosine: {to: 0, over: 1dur}",
@@ -159,10 +168,8 @@ def test_every_ease_of_a_ramp_has_a_word() -> None:
 
 
 def test_every_word_of_the_canonical_form_passes() -> None:
-    for field in schedule_pb2.Schedule.DESCRIPTOR.oneofs_by_name["kind"].fields:
-        assert expanded({field.name: {}}) == {field.name: {}}
-    whole = {"step_lr": {"step_size": 3}, "semantics": "torch>=2.9", "float32": ["gamma"]}
-    assert expanded(whole) == whole
+    for kind in KINDS:
+        assert expanded({kind: {}}) == {kind: {}}
 
 
 def test_a_warmup_and_a_decay_give_the_values_they_say() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.descriptor import Descriptor
@@ -18,15 +19,15 @@ if TYPE_CHECKING:
 
 _SCHEDULE = schedule_pb2.Schedule.DESCRIPTOR
 _ONEOF = _SCHEDULE.oneofs_by_name["kind"].fields
-_KINDS = {field.name: field.name for field in _ONEOF} | {field.json_name: field.name for field in _ONEOF}
-_FACTS = tuple(field.name for field in _SCHEDULE.fields if field not in _ONEOF)
-"""What may stand beside a kind: of which releases of torch it is, which of its numbers are tensors."""
+_KINDS = {name: field.name for field in _ONEOF for name in (field.name, field.json_name)}
+_BESIDE = {field.name for field in _SCHEDULE.fields} - set(_KINDS.values())
+"""What stands beside a kind in the canonical form, and says how it is evaluated."""
 _BARE = {"constant": "value", "expression": "text", "points": "points", "product": "schedules"}
 """Kinds whose one field needs no name: `expression: "0.95 ** epoch"`."""
 
 _WORDS = (*ramps.STAGE_WORDS, *HEADS, "stages")
 _ALSO_NUMBERS = ("power", "warp")
-KNOWN = tuple(dict.fromkeys((*(field.name for field in _ONEOF), *_WORDS)))
+KNOWN = tuple(dict.fromkeys((*_KINDS.values(), *_WORDS)))
 """What says which schedule it is: the kinds and other words."""
 
 
@@ -44,16 +45,24 @@ def words_in(value: dict[Any, Any]) -> list[str]:
     ]
 
 
-def schedule(expansion: Expansion, value: Any, descriptor: Descriptor, path: str) -> Any:
+def schedule(expansion: Expansion, value: Any, descriptor: Descriptor, path: str) -> Any:  # noqa: ARG001
     """Return a schedule's canonical form. Raises DefinitionError."""
     if not isinstance(value, dict):
         return value
-    facts = {key: value[key] for key in _FACTS if key in value}
-    if facts:
-        rest = {key: item for key, item in value.items() if key not in facts}
-        made: Written = schedule(expansion, rest, descriptor, path)
-        made.update(facts)
-        return made
+    return with_beside(value, path, lambda rest: _schedule(expansion, rest, path))
+
+
+def with_beside(value: dict[Any, Any], path: str, read: Callable[[dict[Any, Any]], Any]) -> Any:
+    """Return what is read of a mapping without what stands beside a kind, with that beside it again."""
+    beside = {key: item for key, item in value.items() if key in _BESIDE}
+    found = read({key: item for key, item in value.items() if key not in beside} if beside else value)
+    if beside and isinstance(found, Written):
+        found |= beside
+        found.places |= {key: under(path, key) for key in beside}
+    return found
+
+
+def _schedule(expansion: Expansion, value: dict[Any, Any], path: str) -> Written:
     words = words_in(value)
     for key in words or value:
         if not words:
