@@ -1,78 +1,95 @@
-"""The importers: what they refuse, and what they say instead."""
+"""What importers share: the call that they note; and functions as tables of points."""
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from lrkeeper import schedules as S
+from lrkeeper.schedules import codec
+from lrkeeper.schedules.cursor import begin, extend
+from lrkeeper.schedules.numbers import Row
+from lrkeeper.schedules.shape import DefinitionError
+
+BASE: Row = {"lr": (0.5,)}
 
 
-@pytest.mark.parametrize(
-    ("call", "error", "says"),
-    [
-        (
-            lambda: S.from_hf("sine"),
-            ValueError,
-            "transformers has no schedule 'sine' known here; there are constant",
-        ),
-        (lambda: S.from_hf("linear", num_training_steps=10), ValueError, "linear needs num_warmup_steps"),
-        (lambda: S.from_hf("linear", num_warmup_steps=10), ValueError, "linear needs num_training_steps"),
-        (
-            lambda: S.from_hf("cosine_with_min_lr", num_warmup_steps=1, num_training_steps=10),
-            ValueError,
-            "one of min_lr and min_lr_rate is needed",
-        ),
-        (
-            lambda: S.from_hf("cosine", num_warmup_steps=1, num_training_steps=9, cycles=2),
-            TypeError,
-            "unexpected keyword argument 'cycles'",
-        ),
-        (
-            lambda: S.from_hf("warmup_stable_decay", num_warmup_steps=1, num_decay_steps=9),
-            ValueError,
-            "needs num_training_steps or num_stable_steps",
-        ),
-        (lambda: S.from_timm("cosine", t_initial=9, noise_range_t=[3, 6]), ValueError, "no formula has it"),
-        (
-            lambda: S.from_timm("wsd", t_initial=9, decay_t=3, decay_fn="cube"),
-            ValueError,
-            "decay_fn is 'cube'",
-        ),
-        (
-            lambda: S.from_deepspeed({"optimizer": {}}),
-            ValueError,
-            "there is no scheduler in the configuration",
-        ),
-        (
-            lambda: S.from_deepspeed({"type": "WarmupLR", "params": {"warmup_num_steps": "auto"}}),
-            ValueError,
-            'warmup_num_steps is "auto": give the number that the trainer puts there',
-        ),
-        (lambda: S.from_optax("cosine"), ValueError, "optax has no schedule 'cosine' known here"),
-        (lambda: S.from_keras("CosineDecay", steps=3), TypeError, "unexpected keyword argument 'steps'"),
-    ],
-)
-def test_an_importer_refuses(call: Callable[[], Any], error: type[Exception], says: str) -> None:
-    with pytest.raises(error) as refusal:
-        call()
-    assert says in str(refusal.value)
+def values(schedule: S.Schedule, steps: int) -> list[float]:
+    """Return the values at the steps from 0 to `steps`."""
+    start = begin(schedule, BASE, BASE)
+    _, rows, failure = extend(schedule, BASE, start, steps)
+    assert failure is None
+    return [float(row["lr"][0]) for row in [start.row, *rows]]
 
 
-def test_a_schedule_of_another_library_is_read_as_it_is_written() -> None:
-    made = S.from_hf("linear", num_warmup_steps=10, num_training_steps=100)
-    stages = [
-        S.Stage(S.Ramp(10, begin=0), over=10, label="warmup"),
-        S.Stage(S.Ramp(90, begin=S.Level(relative=1.0), end=0), label="decay"),
-    ]
-    assert made == S.Sequence(stages)
+def test_a_definition_says_what_it_was_made_from() -> None:
+    schedule = S.from_hf("cosine", num_warmup_steps=10, num_training_steps=100)
+    assert schedule.made_from == "S.from_hf('cosine', num_warmup_steps=10, num_training_steps=100)"
+    again = codec.from_json(codec.to_json(schedule))
+    assert (again, again.made_from) == (schedule, schedule.made_from)
+    assert codec.decode(codec.encode(schedule)).made_from == schedule.made_from
 
 
-def test_min_lr_is_a_value_or_a_share_of_the_lr_of_the_optimizer() -> None:
-    given: dict[str, Any] = {"num_warmup_steps": 0, "num_training_steps": 80, "min_lr": 0.01}
-    for lr, end in ((None, S.Level(absolute=0.01)), (0.5, S.Level(relative=0.02))):
-        made = S.from_hf("cosine_with_min_lr", lr=lr, **given)
-        assert isinstance(made, S.Ramp)
-        assert made.end == end
+def test_no_definition_is_another_because_of_what_it_was_made_from() -> None:
+    one = S.from_hf("linear", num_warmup_steps=0, num_training_steps=100)
+    other = codec.from_json(codec.to_json(one)).altered()
+    assert other.made_from == ""
+    assert codec.same(codec.to_json(one), codec.to_json(other))
+
+
+def test_a_long_call_is_cut_and_a_longer_text_is_refused() -> None:
+    lengths = dict.fromkeys(range(2000), 0.5)
+    assert (
+        len(
+            S.from_optax(
+                "piecewise_constant_schedule", init_value=1.0, boundaries_and_scales=lengths
+            ).made_from
+        )
+        == 1000
+    )
+    with pytest.raises(DefinitionError, match="made_from: has 1001 characters; at most 1000"):
+        codec.from_dict({"step_lr": {"step_size": 3}, "made_from": "x" * 1001})
+
+
+FUNCTIONS: dict[str, Callable[[int], float]] = {
+    "cosine": lambda step: 0.5 * (1 + math.cos(math.pi * step / 1000)),
+    "steps": lambda step: 0.1 ** (step // 300),
+    "inverse square root": lambda step: (max(step, 10) / 10) ** -0.5,
+    "nothing": lambda step: 0.0,
+    "a jump to below 0": lambda step: -1.0 if step == 500 else 1.0,
+}
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-4, 1e-6, 0.0])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_a_table_within_the_tolerance(
+    name: str, tolerance: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    function = FUNCTIONS[name]
+    with caplog.at_level(logging.INFO, "lrkeeper"):
+        table = S.from_callable(function, 1000, tolerance)
+    expected = [0.5 * function(step) for step in range(1001)]
+    largest = max(map(abs, expected))
+    found = values(table, 1100)
+    error = max(abs(one - other) for one, other in zip(found, expected, strict=False))
+    assert error <= tolerance * largest + 1e-15
+    assert found[1001:] == found[1000:1001] * 100
+    assert f"in {len(table.points)} points; the largest error is" in caplog.text
+    assert "largest error" in table.made_from
+
+
+def test_few_points_are_enough_for_a_cosine() -> None:
+    table = S.from_callable(FUNCTIONS["cosine"], 1000, 1e-4)
+    assert len(table.points) < 100  # lines with their ends on the curve: about 80 for 1e-4
+
+
+def test_what_cannot_be_a_table_is_refused() -> None:
+    with pytest.raises(ValueError, match="gives nan at step 3"):
+        S.from_callable(lambda step: math.nan if step == 3 else 1.0, 10)
+    with pytest.raises(ValueError, match="points are needed for a tolerance of 0, and at most 10000"):
+        S.from_callable(math.sin, 30_000, 0)
+    with pytest.raises(ValueError, match="steps is 0"):
+        S.from_callable(math.sin, 0)

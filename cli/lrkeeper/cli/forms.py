@@ -24,7 +24,7 @@ def definition(schedule: Schedule) -> dict[str, Any]:
 
     found = _plain(codec.encode(schedule))
     found.pop("semantics", None)
-    return found
+    return {"made_from": found.pop("made_from"), **found} if "made_from" in found else found
 
 
 def canonical(value: Any, path: str = "") -> dict[str, Any]:

@@ -65,9 +65,14 @@ class Schedule(_message.Message):
     SEMANTICS_FIELD_NUMBER: _builtins.int
     FLOAT32_FIELD_NUMBER: _builtins.int
     FLOAT64_FIELD_NUMBER: _builtins.int
+    MADE_FROM_FIELD_NUMBER: _builtins.int
     semantics: _builtins.str
     """The releases of torch whose bits the torch classes in this definition have: "torch>=2.9", or absent, which
     says the same. Others are refused. Written into the outermost definition.
+    """
+    made_from: _builtins.str
+    """What the definition was made from, for people: "S.from_hf('cosine', num_warmup_steps=100)". No value hangs on
+    it, and definitions that differ in it alone are the same. At most 1,000 characters, in the outermost one.
     """
     @_builtins.property
     def step_lr(self) -> Global___StepLR: ...
@@ -181,15 +186,20 @@ class Schedule(_message.Message):
         semantics: _builtins.str | None = ...,
         float32: _abc.Iterable[_builtins.str] | None = ...,
         float64: _abc.Iterable[_builtins.str] | None = ...,
+        made_from: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_semantics", b"_semantics", "affine", b"affine", "chained_scheduler", b"chained_scheduler", "constant", b"constant", "constant_lr", b"constant_lr", "cosine_annealing_lr", b"cosine_annealing_lr", "cosine_annealing_warm_restarts", b"cosine_annealing_warm_restarts", "cyclic_lr", b"cyclic_lr", "decay", b"decay", "exponential_lr", b"exponential_lr", "expression", b"expression", "greedy", b"greedy", "kind", b"kind", "lambda_lr", b"lambda_lr", "linear_lr", b"linear_lr", "multi_step_lr", b"multi_step_lr", "multiplicative_lr", b"multiplicative_lr", "one_cycle_lr", b"one_cycle_lr", "pick", b"pick", "plateau", b"plateau", "points", b"points", "polynomial_lr", b"polynomial_lr", "power", b"power", "product", b"product", "ramp", b"ramp", "reduce_lr_on_plateau", b"reduce_lr_on_plateau", "repeat", b"repeat", "semantics", b"semantics", "sequence", b"sequence", "sequential_lr", b"sequential_lr", "step_lr", b"step_lr", "steps", b"steps", "swalr", b"swalr", "tracks", b"tracks", "warp", b"warp"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_made_from", b"_made_from", "_semantics", b"_semantics", "affine", b"affine", "chained_scheduler", b"chained_scheduler", "constant", b"constant", "constant_lr", b"constant_lr", "cosine_annealing_lr", b"cosine_annealing_lr", "cosine_annealing_warm_restarts", b"cosine_annealing_warm_restarts", "cyclic_lr", b"cyclic_lr", "decay", b"decay", "exponential_lr", b"exponential_lr", "expression", b"expression", "greedy", b"greedy", "kind", b"kind", "lambda_lr", b"lambda_lr", "linear_lr", b"linear_lr", "made_from", b"made_from", "multi_step_lr", b"multi_step_lr", "multiplicative_lr", b"multiplicative_lr", "one_cycle_lr", b"one_cycle_lr", "pick", b"pick", "plateau", b"plateau", "points", b"points", "polynomial_lr", b"polynomial_lr", "power", b"power", "product", b"product", "ramp", b"ramp", "reduce_lr_on_plateau", b"reduce_lr_on_plateau", "repeat", b"repeat", "semantics", b"semantics", "sequence", b"sequence", "sequential_lr", b"sequential_lr", "step_lr", b"step_lr", "steps", b"steps", "swalr", b"swalr", "tracks", b"tracks", "warp", b"warp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_semantics", b"_semantics", "affine", b"affine", "chained_scheduler", b"chained_scheduler", "constant", b"constant", "constant_lr", b"constant_lr", "cosine_annealing_lr", b"cosine_annealing_lr", "cosine_annealing_warm_restarts", b"cosine_annealing_warm_restarts", "cyclic_lr", b"cyclic_lr", "decay", b"decay", "exponential_lr", b"exponential_lr", "expression", b"expression", "float32", b"float32", "float64", b"float64", "greedy", b"greedy", "kind", b"kind", "lambda_lr", b"lambda_lr", "linear_lr", b"linear_lr", "multi_step_lr", b"multi_step_lr", "multiplicative_lr", b"multiplicative_lr", "one_cycle_lr", b"one_cycle_lr", "pick", b"pick", "plateau", b"plateau", "points", b"points", "polynomial_lr", b"polynomial_lr", "power", b"power", "product", b"product", "ramp", b"ramp", "reduce_lr_on_plateau", b"reduce_lr_on_plateau", "repeat", b"repeat", "semantics", b"semantics", "sequence", b"sequence", "sequential_lr", b"sequential_lr", "step_lr", b"step_lr", "steps", b"steps", "swalr", b"swalr", "tracks", b"tracks", "warp", b"warp"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_made_from", b"_made_from", "_semantics", b"_semantics", "affine", b"affine", "chained_scheduler", b"chained_scheduler", "constant", b"constant", "constant_lr", b"constant_lr", "cosine_annealing_lr", b"cosine_annealing_lr", "cosine_annealing_warm_restarts", b"cosine_annealing_warm_restarts", "cyclic_lr", b"cyclic_lr", "decay", b"decay", "exponential_lr", b"exponential_lr", "expression", b"expression", "float32", b"float32", "float64", b"float64", "greedy", b"greedy", "kind", b"kind", "lambda_lr", b"lambda_lr", "linear_lr", b"linear_lr", "made_from", b"made_from", "multi_step_lr", b"multi_step_lr", "multiplicative_lr", b"multiplicative_lr", "one_cycle_lr", b"one_cycle_lr", "pick", b"pick", "plateau", b"plateau", "points", b"points", "polynomial_lr", b"polynomial_lr", "power", b"power", "product", b"product", "ramp", b"ramp", "reduce_lr_on_plateau", b"reduce_lr_on_plateau", "repeat", b"repeat", "semantics", b"semantics", "sequence", b"sequence", "sequential_lr", b"sequential_lr", "step_lr", b"step_lr", "steps", b"steps", "swalr", b"swalr", "tracks", b"tracks", "warp", b"warp"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__made_from: _TypeAlias = _typing.Literal["made_from"]  # noqa: Y015
+    _WhichOneofArgType__made_from: _TypeAlias = _typing.Literal["_made_from", b"_made_from"]  # noqa: Y015
     _WhichOneofReturnType__semantics: _TypeAlias = _typing.Literal["semantics"]  # noqa: Y015
     _WhichOneofArgType__semantics: _TypeAlias = _typing.Literal["_semantics", b"_semantics"]  # noqa: Y015
     _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["step_lr", "multi_step_lr", "sequential_lr", "sequence", "constant_lr", "linear_lr", "exponential_lr", "polynomial_lr", "cosine_annealing_lr", "cosine_annealing_warm_restarts", "cyclic_lr", "one_cycle_lr", "lambda_lr", "multiplicative_lr", "reduce_lr_on_plateau", "swalr", "chained_scheduler", "constant", "ramp", "power", "points", "expression", "decay", "steps", "product", "affine", "pick", "warp", "repeat", "plateau", "greedy", "tracks"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__made_from) -> _WhichOneofReturnType__made_from | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__semantics) -> _WhichOneofReturnType__semantics | None: ...
     @_typing.overload

@@ -55,7 +55,18 @@ if TYPE_CHECKING:
 
     from_torch: Callable[[Any], Schedule]
 
-_IMPORTERS = ("composer", "deepspeed", "hf", "ignite", "keras", "megatron", "mmengine", "optax", "timm")
+_IMPORTERS = (
+    "callable",
+    "composer",
+    "deepspeed",
+    "hf",
+    "ignite",
+    "keras",
+    "megatron",
+    "mmengine",
+    "optax",
+    "timm",
+)
 
 __all__ = [
     "SWALR",
@@ -97,6 +108,7 @@ __all__ = [
     "Track",
     "Tracks",
     "Warp",
+    "from_callable",
     "from_composer",
     "from_deepspeed",
     "from_hf",

@@ -100,6 +100,7 @@ _to_text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=
 MAX_DEPTH = 24
 MAX_NODES = 512
 MAX_POINTS = 10_000
+MAX_NOTE = 1_000
 
 
 def encode(schedule: Schedule) -> schedule_pb2.Schedule:
@@ -110,6 +111,8 @@ def encode(schedule: Schedule) -> schedule_pb2.Schedule:
     """
     message = _message(schedule)
     message.semantics = SEMANTICS
+    if schedule.made_from:
+        message.made_from = schedule.made_from
     return message
 
 
@@ -136,8 +139,12 @@ def to_json(schedule: Schedule) -> str:
 
 
 def comparable(text: str) -> str:
-    """Return a definition's text as versions wrote it that did not name torch's releases, and meant the same."""
+    """Return a definition's text as versions wrote it that did not name torch's releases, and meant the same.
+
+    What it was made from is left out.
+    """
     found = json.loads(text)
+    found.pop("made_from", None)
     if found.get("semantics") == SEMANTICS:
         del found["semantics"]
     return _to_text(found)
@@ -284,6 +291,14 @@ class _Decoder:
         self._depth = 0
 
     def schedule(self, message: schedule_pb2.Schedule, path: str) -> Schedule:
+        if len(message.made_from) > MAX_NOTE:
+            raise DefinitionError(
+                f"{path}.made_from", f"has {len(message.made_from)} characters; at most {MAX_NOTE} are taken"
+            )
+        found = self._schedule(message, path)
+        return found.tell(message.made_from) if message.made_from else found
+
+    def _schedule(self, message: schedule_pb2.Schedule, path: str) -> Schedule:
         kind = message.WhichOneof("kind")
         if kind is None:
             raise DefinitionError(path, f"names no kind of schedule this version knows: {', '.join(KINDS)}")

@@ -50,6 +50,13 @@ class Schedule(ABC):
         """
         return None
 
+    def ahead(self, step: int, count: int, base: Row, now: Row) -> tuple[Memory, list[Row]] | None:
+        """Return the memory at the last and the rows of the `count` steps after a step, all at once.
+
+        None where each follows from the one before. Raises as `advance`, at whichever of them.
+        """
+        return None
+
     def check_whole(self) -> None:
         """Check what makes sense of a whole definition only: units, fractions of a total. Raises ValueError."""
         self.check_within({})
@@ -112,6 +119,17 @@ class Schedule(ABC):
         whole = isinstance(self, Sequence) and self.boundary == "later" and self.stages[-1].over is None
         before = self.stages if isinstance(self, Sequence) and whole else (Stage(self),)
         return Sequence(stages=(*before, Stage(schedule, at=at)))
+
+    @property
+    def made_from(self) -> str:
+        """What it was made from, for people; empty if that is not known. Two that differ in it alone are equal."""
+        found: str = self.__dict__.get("_made_from", "")
+        return found
+
+    def tell(self, made_from: str) -> Self:
+        """Note what it was made from; what is beyond 1,000 characters is left out. Return the schedule."""
+        self.__dict__["_made_from"] = made_from[:1000]
+        return self
 
     def altered(self, **values: Any) -> Self:
         """Return the schedule with other values of some fields, unchecked."""

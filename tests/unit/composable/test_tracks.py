@@ -327,3 +327,32 @@ def test_the_resolved_table_says_what_rules_each_group() -> None:
         Resolved(1, None, "weight_decay", 0.4, 1.0, None),
     ]
     assert [row.base for row in resolved(schedule, ["encoder.1", None])] == [0.7, None, None, None]
+
+
+def test_many_steps_at_once_are_those_one_by_one() -> None:
+    schedule = S.Tracks(
+        [
+            S.Track(S.Ramp(10, begin=0).then(S.Ramp(40, end=0, ease="cosine"), at=10), scale=0.7),
+            S.Track(S.Decay(0.5, 7), name="weight_decay", group="1"),
+            S.Track(S.Constant(1e-3), group="0", base=0.25),
+        ]
+    )
+    base = Base({"weight_decay": (0.1, 0.2), "lr": (F32(0.1), 0.3)}, [None, None])
+    start = cursor.begin(schedule, base, base)
+    reached, rows, failure = cursor.extend(schedule, base, start, 60)
+    assert failure is None
+    one, singly = start, []
+    for _ in range(60):
+        one, row, _ = cursor.extend(schedule, base, one, 1)
+        singly += row
+    assert (reached.to_json(base), rows) == (one.to_json(base), singly)
+    assert [list(row) for row in rows] == [["weight_decay", "lr"]] * 60
+    assert all(type(row["lr"][0]) is F32 for row in rows)
+
+
+def test_the_step_that_fails_is_told_also_where_many_are_asked_for() -> None:
+    schedule = S.Expression("1 / (step - 7)")
+    base: Row = {"lr": (0.1,)}
+    reached, rows, failure = cursor.extend(schedule, base, cursor.begin(schedule, base, base), 20)
+    assert failure is not None
+    assert (reached.step, len(rows), failure.step) == (6, 6, 7)

@@ -89,6 +89,19 @@ class ClosedForm(Schedule):
         known = step == 0 or self.axis == "steps"
         return step, self._row(step, base, now, NO_INPUTS) if known else now
 
+    def ahead(self, step: int, count: int, base: Row, now: Row) -> tuple[Memory, list[Row]] | None:
+        if not self.closed or self.axis != "steps":
+            return None
+        work.begin()
+        steps = range(step + 1, step + count + 1)
+        columns = [
+            [finite(kind(curve(float(at))), at) for at in steps]
+            for kind, curve in zip(map(type, now["lr"]), self._compiled(base)[1], strict=True)
+        ]
+        if len(now) == 1:
+            return step + count, [{"lr": values} for values in zip(*columns, strict=True)]
+        return step + count, [{**now, "lr": values} for values in zip(*columns, strict=True)]
+
     def time(self, step: int, inputs: Inputs) -> float:
         """Return what the clock shows at a step. Raises NotTold."""
         return _time(self.axis, step, inputs)

@@ -48,6 +48,13 @@ class Member:
             return found and (found[0], held["lr"])
         return self._scaled(*found)
 
+    def ahead(self, step: int, count: int, now: Row) -> tuple[Memory, list[Values]] | None:
+        """Return the memory at the last and the groups' values at the steps after a step; None as `at`."""
+        found = self.schedule.ahead(step, count, self.base, {"lr": self._held(now)})
+        if found is None:
+            return None
+        return found[0], [self._scaled(None, row)[1] for row in found[1]]
+
     def _held(self, now: Row) -> Values:
         return tuple(now[self.name][place] for place in self.places)
 

@@ -14,7 +14,7 @@ from lrkeeper.schedules.composable.parameters import check_parameters, defaults_
 from lrkeeper.schedules.composable.parts import Span, span
 from lrkeeper.schedules.composable.track import Parameter, Track, check_tracks
 from lrkeeper.schedules.given import NO_INPUTS, Inputs
-from lrkeeper.schedules.numbers import Row
+from lrkeeper.schedules.numbers import Real, Row
 from lrkeeper.schedules.schedule import Memory, Schedule, definition
 
 _MOST = 256
@@ -106,6 +106,28 @@ class Tracks(Schedule):
 
     def at(self, step: int, base: Row, now: Row) -> tuple[Memory, Row] | None:
         return self._each(base, now, lambda _, member: member.at(step, now))
+
+    def ahead(self, step: int, count: int, base: Row, now: Row) -> tuple[Memory, list[Row]] | None:
+        bound = self._bound(base)
+        if bound.links:
+            return None
+        memories: list[Memory] = []
+        columns: dict[str, list[abc.Sequence[Real]]] = {
+            name: [(value,) * count for value in values] for name, values in bound.columns(base).items()
+        }
+        for member in bound.members:
+            assert member is not None  # only a link has none
+            found = member.ahead(step, count, now)
+            if found is None:
+                return None
+            memories.append(found[0])
+            for group, values in zip(member.places, zip(*found[1], strict=True), strict=True):
+                columns[member.name][group] = values
+        by_step = [zip(*groups, strict=True) for groups in columns.values()]
+        names = tuple(columns)
+        return memories, [
+            {**now, **dict(zip(names, values, strict=True))} for values in zip(*by_step, strict=True)
+        ]
 
     def _each(
         self, base: Row, now: Row, move: Callable[[int, Member], tuple[Memory, Values] | None]

@@ -15,6 +15,7 @@ from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.composable.repeat import Repeat
 from lrkeeper.schedules.composable.steps import Steps
 from lrkeeper.schedules.importers.stages import Maker, choose, span_of, staged, times
+from lrkeeper.schedules.importers.telling import tells
 from lrkeeper.schedules.schedule import Schedule
 from lrkeeper.schedules.sequence import Sequence, Stage
 
@@ -22,6 +23,7 @@ _UNITS = {"ba": "steps", "sp": "samples", "tok": "tokens"}
 _MOST_CYCLES = 100
 
 
+@tells
 def from_composer(
     name: str,
     *,

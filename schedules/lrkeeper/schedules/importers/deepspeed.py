@@ -15,9 +15,11 @@ from lrkeeper.schedules.composable.power import Power
 from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.composable.warp import Warp
 from lrkeeper.schedules.importers.stages import Maker, choose, first_then, staged, times
+from lrkeeper.schedules.importers.telling import tells
 from lrkeeper.schedules.schedule import Schedule
 
 
+@tells
 def from_deepspeed(config: Mapping[str, Any], *, group: int = 0) -> Schedule:
     """Return the lr's schedule of a DeepSpeed configuration: the whole, or its "scheduler" alone (type and params).
 

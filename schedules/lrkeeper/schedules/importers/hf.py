@@ -15,10 +15,12 @@ from lrkeeper.schedules.composable.power import Power
 from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.composable.repeat import Repeat
 from lrkeeper.schedules.importers.stages import Maker, choose, staged, times
+from lrkeeper.schedules.importers.telling import tells
 from lrkeeper.schedules.reduce_lr_on_plateau import ReduceLROnPlateau
 from lrkeeper.schedules.schedule import Schedule
 
 
+@tells
 def from_hf(
     name: str,
     *,

@@ -16,11 +16,13 @@ from lrkeeper.schedules.composable.repeat import Repeat
 from lrkeeper.schedules.composable.steps import Steps
 from lrkeeper.schedules.composable.warp import Warp
 from lrkeeper.schedules.importers.stages import Maker, choose, first_then, joined, staged, times
+from lrkeeper.schedules.importers.telling import tells
 from lrkeeper.schedules.schedule import Schedule
 
 _MOST_CYCLES = 100
 
 
+@tells
 def from_ignite(
     name: str, *, lr: float | None = None, group: int = 0, track: str = "lr", **arguments: Any
 ) -> Schedule:

@@ -17,9 +17,11 @@ from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.composable.repeat import Repeat
 from lrkeeper.schedules.composable.warp import Warp
 from lrkeeper.schedules.importers.stages import Maker, choose, first_then, staged
+from lrkeeper.schedules.importers.telling import tells
 from lrkeeper.schedules.schedule import Schedule
 
 
+@tells
 def from_keras(name: str, **arguments: Any) -> Schedule:
     """Return the schedule of a class of Keras with the same arguments ("CosineDecay"); its `get_config` has them.
 

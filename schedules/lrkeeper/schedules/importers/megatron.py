@@ -12,6 +12,7 @@ from lrkeeper.schedules.composable.power import Power
 from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.composable.warp import Warp
 from lrkeeper.schedules.importers.stages import span_of, staged
+from lrkeeper.schedules.importers.telling import tells
 from lrkeeper.schedules.schedule import Schedule
 
 _WSD: Mapping[str, Mapping[str, Any]] = {
@@ -22,6 +23,7 @@ _WSD: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+@tells
 def from_megatron(
     *,
     max_lr: float,

@@ -19,12 +19,14 @@ from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.composable.steps import Steps
 from lrkeeper.schedules.composable.warp import Warp
 from lrkeeper.schedules.importers.stages import Maker, choose, staged, times
+from lrkeeper.schedules.importers.telling import tells
 from lrkeeper.schedules.schedule import Schedule
 
 _INF = 1_000_000_000
 _IN_TIME = ("T_max", "step_size", "total_steps")
 
 
+@tells
 def from_mmengine(
     param_scheduler: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     *,

@@ -13,9 +13,11 @@ from lrkeeper.schedules.composable.decay import Decay
 from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.composable.steps import Steps
 from lrkeeper.schedules.importers.stages import Maker, choose, joined, staged
+from lrkeeper.schedules.importers.telling import tells
 from lrkeeper.schedules.schedule import Schedule
 
 
+@tells
 def from_optax(name: str, **arguments: Any) -> Schedule:
     """Return the schedule of a function of optax with the same arguments ("cosine_decay_schedule").
 

@@ -21,10 +21,12 @@ from lrkeeper.schedules.composable.ramp import Ramp
 from lrkeeper.schedules.composable.repeat import Repeat
 from lrkeeper.schedules.composable.steps import Steps
 from lrkeeper.schedules.importers.stages import Maker, choose, first_then, staged, times
+from lrkeeper.schedules.importers.telling import tells
 from lrkeeper.schedules.schedule import Schedule
 from lrkeeper.schedules.sequence import Sequence, Stage
 
 
+@tells
 def from_timm(name: str, **arguments: Any) -> Schedule:
     """Return the schedule of a scheduler class of timm with the same arguments ("CosineLRScheduler", or "cosine").
 
