@@ -41,7 +41,8 @@ parity: setup ## Compare every scheduler with torch's: thousands of random progr
 generate: ## Generate the code beside the protos
 	scripts/generate.sh
 
-bench: setup ## Measure NextLr against an echo method of the same server
+bench: setup ## Measure NextLr against an echo method of the same server, and composable schedules
+	$(BIN)/python -m benchmarks.schedules
 	$(BIN)/python -m benchmarks.next_lr $(ARGS)
 
 pins: setup ## Write constraints.txt anew from what .venv has
