@@ -23,7 +23,7 @@ TOKENS = S.Ramp(over=S.Span(tokens=1000), begin=S.Level(relative=1), end=TO_ZERO
 
 def line(*totals: float) -> list[Row]:
     """Return the lrs of TOKENS at these totals."""
-    return [hexes([0.1 + (0.0 - 0.1) * (total / 1000)]) for total in totals]
+    return [hexes([0.1 * ((1000 - total) / 1000)]) for total in totals]
 
 
 def go(training: Training, scheduler: RemoteLR, totals: list[float]) -> list[Row]:

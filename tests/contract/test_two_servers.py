@@ -106,7 +106,7 @@ def test_an_edit_beside_a_new_branch_does_not_act_with_the_old_ones_values(
         change = editing.Change(
             "run", str(uuid4()), codec.to_json(StepLR(1, 0.5)), None, None, None, "somebody", "some reason"
         )
-        with pytest.raises(StorageUnavailable, match="has just begun a new branch"):
+        with pytest.raises(StorageUnavailable, match="has just changed"):
             await editing.edit_run(keeper, change)
         return await ask(keeper, place[0], 1, 8)
 

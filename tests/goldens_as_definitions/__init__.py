@@ -95,7 +95,7 @@ def values(schedule: Schedule, steps: list[int], base: float) -> list[float]:
     """Return a schedule's values at steps."""
     row = {"lr": (base,)}
     if isinstance(schedule, ClosedForm) and schedule.closed:
-        axis, (curve,) = schedule._compiled(row)
+        axis, (curve,), _ = schedule._compiled(row)
         return [curve(float(step * _OF_A_STEP[axis])) for step in steps]
     found = [cursor.begin(schedule, row, row).row]
     found += cursor.extend(schedule, row, cursor.begin(schedule, row, row), steps[-1])[1]

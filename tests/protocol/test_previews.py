@@ -6,7 +6,8 @@ import pytest
 
 from lrkeeper import Client
 from lrkeeper import schedules as S
-from lrkeeper.errors import ScheduleFails, StepOutOfRange
+from lrkeeper.errors import InvalidArgument, ScheduleFails, StepOutOfRange
+from lrkeeper.schedules.pace import Pace
 from tests.protocol import jobs
 from tests.protocol.stored import contents
 from tests.protocol.watched import Watched
@@ -105,6 +106,9 @@ def test_a_schedule_in_closed_form_without_a_value_there_is_refused(client: Clie
 
 def test_a_schedule_that_counts_tokens_says_what_it_needs(client: Client) -> None:
     schedule = S.Ramp(S.Span(tokens=1e9), begin=0)
-    assert client.preview_schedule(schedule, 1).table.row(0) == {"lr": (0.0,)}
-    with pytest.raises(ScheduleFails, match=r"the schedule counts tokens, and step 5 was not told"):
+    found = client.preview_schedule(schedule, 1, first_step=5, pace=Pace(tokens_per_step=1e8))
+    assert found.table.row(5) == {"lr": (0.05,)}
+    with pytest.raises(
+        InvalidArgument, match=r"the schedule counts tokens, so a preview needs pace\.tokens_per_step"
+    ):
         client.preview_schedule(schedule, 1, first_step=5)

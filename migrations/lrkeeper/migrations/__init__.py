@@ -31,7 +31,10 @@ def current(engine: Engine) -> str | None:
     with engine.connect() as connection:
         revision = MigrationContext.configure(connection).get_current_revision()
         if revision is None and set(inspect(connection).get_table_names()) - {"alembic_version"}:
-            raise ValueError("the database has tables, but none that lrkeeper made; use an empty one")
+            # Another server may have made them since the first look; its revision came with them.
+            revision = MigrationContext.configure(connection).get_current_revision()
+            if revision is None:
+                raise ValueError("the database has tables, but none that lrkeeper made; use an empty one")
         return revision
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, cast
 
 from lrkeeper.schedules import checks
-from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope, closed_form, finite, is_closed
+from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope, compiled, finite, is_closed
 from lrkeeper.schedules.composable.metric_driven import MetricDriven
 from lrkeeper.schedules.composable.parts import Length, length, span
 from lrkeeper.schedules.given import NO_INPUTS, Inputs
@@ -148,14 +148,13 @@ class Sequence(ClosedForm):
     def _stage_curve(self, place: int, starts: list[float], scope: Scope) -> Curve:
         """Return a stage's curve over the sequence's time, `scope.before` being what has been reached."""
         stage, began = self.stages[place], starts[place]
-        schedule = closed_form(stage.schedule)
         if stage.clock == "outer" or not began:
             if place + 1 < len(starts) and stage.clock == "local":
                 scope = scope._replace(length=starts[place + 1])
-            return schedule.compile(scope)
+            return compiled(stage.schedule, scope)
         end = starts[place + 1] if place + 1 < len(starts) else scope.length
         rest = None if end is None else end - began
-        curve = schedule.compile(scope._replace(began=scope.began + began, length=rest))
+        curve = compiled(stage.schedule, scope._replace(began=scope.began + began, length=rest))
         return lambda time: curve(time - began)
 
     # Memory where a stage is of a torch class: the step, the stage in force, the row that the stage before has

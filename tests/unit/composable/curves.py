@@ -9,7 +9,7 @@ import pytest
 
 from lrkeeper import schedules as S
 from lrkeeper.schedules import Schedule, codec, cursor
-from lrkeeper.schedules.composable.closed_form import Scope, closed_form, found_in
+from lrkeeper.schedules.composable.closed_form import ClosedForm, Scope, found_in
 from lrkeeper.schedules.shape import DefinitionError
 
 BASE = 0.1
@@ -17,7 +17,8 @@ BASE = 0.1
 
 def values(schedule: Schedule, steps: Iterable[float], base: float = BASE, **scope: Any) -> list[float]:
     """Return the values of a schedule in closed form at any times."""
-    closed = closed_form(schedule)
+    closed = schedule
+    assert isinstance(closed, ClosedForm)
     curve = closed.compile(Scope(**{"base": base, "before": base, "axis": closed.axis} | scope))
     return [curve(step) for step in steps]
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
-from lrkeeper.schedules.composable import work
 from lrkeeper.schedules.composable.parts import Axis, Span
+from lrkeeper.schedules.composable.work import Work
 from lrkeeper.schedules.given import AXES, NO_INPUTS, Inputs
 from lrkeeper.schedules.numbers import Real, Row, totals_of
 from lrkeeper.schedules.schedule import Memory, Schedule
@@ -33,6 +33,8 @@ class Scope(NamedTuple):
     """How long the curve rules, in its own clock, where a stage says so: for expressions."""
     axis: Axis = "steps"
     """What the clock counts."""
+    work: Work | None = None
+    """What may still be compiled for the row."""
 
 
 class ClosedForm(Schedule):
@@ -74,8 +76,7 @@ class ClosedForm(Schedule):
     def check_within(self, totals: Mapping[str, float]) -> None:
         axis = self.axis
         if self.closed:
-            work.begin()
-            self.compile(Scope(1.0, 1.0, totals.get(axis), axis=axis))
+            self.compile(Scope(1.0, 1.0, totals.get(axis), axis=axis, work=Work()))
 
     def start(self, base: Row, now: Row, inputs: Inputs = NO_INPUTS) -> tuple[Memory, Row]:
         return 0, self._row(0, base, now, inputs)
@@ -92,12 +93,15 @@ class ClosedForm(Schedule):
     def ahead(self, step: int, count: int, base: Row, now: Row) -> tuple[Memory, list[Row]] | None:
         if not self.closed or self.axis != "steps":
             return None
-        work.begin()
         steps = range(step + 1, step + count + 1)
-        columns = [
-            [finite(kind(curve(float(at))), at) for at in steps]
-            for kind, curve in zip(map(type, now["lr"]), self._compiled(base)[1], strict=True)
-        ]
+        _, curves, work = self._compiled(base)
+        columns = []
+        for kind, curve in zip(map(type, now["lr"]), curves, strict=True):
+            column = []
+            for at in steps:
+                work.spent = 0
+                column.append(finite(kind(curve(float(at))), at))
+            columns.append(column)
         if len(now) == 1:
             return step + count, [{"lr": values} for values in zip(*columns, strict=True)]
         return step + count, [{**now, "lr": values} for values in zip(*columns, strict=True)]
@@ -107,22 +111,26 @@ class ClosedForm(Schedule):
         return _time(self.axis, step, inputs)
 
     def _row(self, step: int, base: Row, now: Row, inputs: Inputs) -> Row:
-        work.begin()
-        axis, curves = self._compiled(base)
+        axis, curves, work = self._compiled(base)
+        work.spent = 0
         time = _time(axis, step, inputs)
         values = []
         for like, curve in zip(now["lr"], curves, strict=True):
             values.append(finite(type(like)(curve(time)), step))
         return {**now, "lr": tuple(values)}
 
-    def _compiled(self, base: Row) -> tuple[Axis, tuple[Curve, ...]]:
-        """Return the clock's axis and a curve for each param group; kept for the base row last asked with."""
+    def _compiled(self, base: Row) -> tuple[Axis, tuple[Curve, ...], Work]:
+        """Return the clock's axis, a curve for each param group, and what they spend from.
+
+        Kept for the base row last asked with.
+        """
         kept = self.__dict__.get("_kept")
         if kept is not None and kept[0] is base:
-            return cast(tuple[Axis, tuple[Curve, ...]], kept[1])
-        axis = self.axis
+            return cast(tuple[Axis, tuple[Curve, ...], Work], kept[1])
+        axis, work = self.axis, Work()
         total = totals_of(base).get(axis)
-        found = axis, tuple(self.compile(Scope(float(b), float(b), total, axis=axis)) for b in base["lr"])
+        scopes = (Scope(float(b), float(b), total, axis=axis, work=work) for b in base["lr"])
+        found = axis, tuple(map(self.compile, scopes)), work
         self.__dict__["_kept"] = base, found
         return found
 
@@ -135,15 +143,16 @@ def is_closed(schedule: Schedule) -> bool:
     return isinstance(schedule, ClosedForm) and schedule.closed
 
 
-def closed_form(schedule: Schedule) -> ClosedForm:
-    """Return a schedule that is in closed form as what it then is, to be compiled.
+def compiled(schedule: Schedule, scope: Scope) -> Curve:
+    """Return the curve of a schedule that lies in another, and is in closed form.
 
-    Raises ValueError where the row has taken too much work already.
+    Raises ValueError as `compile`, and where the row has taken too much work already.
     """
-    work.spend()
     assert isinstance(schedule, ClosedForm), schedule
     assert schedule.closed, schedule
-    return schedule
+    if scope.work is not None:
+        scope.work.spend()
+    return schedule.compile(scope)
 
 
 def member(owner: str, field: str, value: Any, *, closed: bool = False) -> None:

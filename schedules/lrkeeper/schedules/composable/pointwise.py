@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
-from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope, closed_form, finite, is_closed
+from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope, compiled, finite, is_closed
 from lrkeeper.schedules.given import NO_INPUTS, Inputs
 from lrkeeper.schedules.numbers import Base, Row, cast_row, totals_of
 from lrkeeper.schedules.schedule import Memory, Schedule, all_tracks
@@ -52,7 +52,7 @@ class Pointwise(ClosedForm):
 
     def compile(self, scope: Scope) -> Curve:
         join, inner = self.join(scope), self.inner(scope)
-        curves = [closed_form(member).compile(inner) for member in self.members]
+        curves = [compiled(member, inner) for member in self.members]
         if len(curves) == 1:
             (curve,) = curves
             return lambda time: join((curve(time),))

@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from lrkeeper.schedules import checks
-from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope, closed_form, member
+from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope, compiled, member
 from lrkeeper.schedules.composable.parts import Length, length, span
 from lrkeeper.schedules.schedule import Schedule, definition
 
@@ -91,7 +91,7 @@ class Repeat(ClosedForm):
             return lambda _time: last
         began, rest = scope.began + end, None if scope.length is None else scope.length - end
         inner = scope._replace(before=last, began=began, length=rest)
-        curve = closed_form(self.afterwards).compile(inner)
+        curve = compiled(self.afterwards, inner)
         return lambda time: curve(time - end)
 
     def _cycle(self, scope: Scope, index: int) -> Curve:
@@ -104,7 +104,7 @@ class Repeat(ClosedForm):
         scope = scope._replace(began=began, length=period)
         if self.gain_on == "peak":
             scope = scope._replace(base=scope.base * gain, before=scope.before * gain)
-        curve = closed_form(self.schedule).compile(scope)
+        curve = compiled(self.schedule, scope)
         if self.gain_on == "peak" or gain == 1.0:
             return curve
         floor = curve(period) if self.gain_on == "amplitude" else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from lrkeeper.schedules import checks
-from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope, closed_form, member
+from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope, compiled, member
 from lrkeeper.schedules.composable.parts import Length, length, span
 from lrkeeper.schedules.schedule import Schedule, definition
 
@@ -41,7 +41,7 @@ class Warp(ClosedForm):
             object.__setattr__(self, "every", span("Warp", "every", self.every, above=0))
 
     def compile(self, scope: Scope) -> Curve:
-        curve = closed_form(self.schedule).compile(scope._replace(length=None))
+        curve = compiled(self.schedule, scope._replace(length=None))
         rate, shift = float(self.rate), 0.0 if self.shift is None else length(self.shift)
         if self.every is None:
             return lambda time: curve(max(0.0, rate * time + shift))

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-
 MOST = 50_000
 """How many nodes may be compiled for one row."""
 
 
-class _Budget(threading.local):
-    left: int = MOST
+class Work:
+    """The budget of one row. What is compiled for it is compiled within it, also in the course of evaluation.
 
+    `spent` is set to 0 where another row begins.
+    """
 
-_budget = _Budget()
+    def __init__(self) -> None:
+        self.spent = 0
 
-
-def begin() -> None:
-    """Give the row that follows its budget."""
-    _budget.left = MOST
-
-
-def spend() -> None:
-    """Take a node from the budget. Raises ValueError if it is used up: repeats in repeats multiply their work."""
-    _budget.left -= 1
-    if _budget.left < 0:
-        raise ValueError(f"a value takes more than {MOST} operations: too many repeats lie in each other")
-
-
-def spent() -> int:
-    """Return how many nodes the last row has taken."""
-    return MOST - _budget.left
+    def spend(self) -> None:
+        """Take a node from the budget. Raises ValueError if it is used up: repeats in repeats multiply their work."""
+        self.spent += 1
+        if self.spent > MOST:
+            raise ValueError(f"a value takes more than {MOST} operations: too many repeats lie in each other")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lrkeeper.schedules.composable.affine import Affine
-from lrkeeper.schedules.composable.closed_form import Scope, closed_form
+from lrkeeper.schedules.composable.closed_form import Scope, compiled
 from lrkeeper.schedules.composable.constant import Constant
 from lrkeeper.schedules.composable.decay import Decay
 from lrkeeper.schedules.composable.expression import Expression
@@ -57,7 +57,7 @@ def _warmed(
 
 def _toward(then: Schedule, warmup_t: int, warmup_lr_init: float) -> Schedule:
     """Return the line to a schedule's own value at a time, which is a·base + c."""
-    one, two = (closed_form(then).compile(Scope(base, base))(warmup_t) for base in (1.0, 2.0))
+    one, two = (compiled(then, Scope(base, base))(warmup_t) for base in (1.0, 2.0))
     slope, height = two - one, 2 * one - two
     if abs(height) < 1e-15:
         return Ramp(warmup_t, begin=warmup_lr_init, end=times(slope))

@@ -9,6 +9,7 @@ import asyncio
 
 from lrkeeper.errors import ScheduleFails
 from lrkeeper.schedules import Schedule
+from lrkeeper.schedules.composable.closed_form import counted
 from lrkeeper.schedules.cursor import FAILURES, Cursor, Failure, begin, extend
 from lrkeeper.schedules.numbers import Row
 from lrkeeper.schedules.pace import NO_PACE, Pace, near, paced
@@ -95,7 +96,7 @@ def _at(schedule: Schedule, base: Row, now: Row, step: int) -> Cursor | None:
 def _ahead(head: Head, frontier: int) -> Head:
     """Return the head one step short of `frontier` or the next edit; as it is if no closed form rules there."""
     end = min(frontier, head.pending[0].effective_step if head.pending else frontier) - 1
-    if end <= head.frontier:
+    if end <= head.frontier or any(counted(head.schedule)):
         return head
     try:
         cursor = _at(head.schedule, head.branch.base, head.cursor.row, end - 1)
