@@ -70,6 +70,7 @@ class Client:
         applied_step: int,
         revision: int,
         given: Given = NOTHING,
+        ahead: Sequence[Mapping[str, float]] = (),
         patience: float | None = None,
     ) -> views.Window:
         """Return `count` steps' values from `from_step`, as many as there are; see NextLr.
@@ -81,6 +82,8 @@ class Client:
             applied_step: the step whose values the optimizer has.
             revision: the run's revision last seen.
             given: what the one step learned from outside.
+            ahead: what the job will have behind it at the other steps, if it knows: totals by "tokens", "samples"
+                and "epochs", one mapping for each.
             patience: as the class's.
         """
         request = run_service_pb2.NextLrRequest(
@@ -95,6 +98,7 @@ class Client:
             applied_step=applied_step,
             revision=revision,
             given=given.to_message() if given else None,
+            ahead=[run_pb2.Progress(**totals) for totals in ahead],
         )
         answer = self._call(lambda c: c.runs.NextLr, request, patience=patience)
         window = messages.window(request, answer)

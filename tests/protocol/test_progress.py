@@ -228,3 +228,81 @@ def test_a_preview_goes_at_an_even_pace(client: Client) -> None:
 def test_a_preview_without_a_pace_says_which_it_needs(client: Client) -> None:
     with pytest.raises(InvalidArgument, match=r"counts tokens, so a preview needs pace.tokens_per_step"):
         client.preview_schedule(TOKENS, 5)
+
+
+# Windows.
+
+
+def tell_ahead(client: Client, place: Place, step: int, *totals: float, applied: int | None = None) -> Window:
+    """Ask for as many steps as there are totals."""
+    first, *later = totals
+    return client.next_lr(
+        place,
+        step,
+        len(totals),
+        applied_step=step - 1 if applied is None else applied,
+        revision=place.revision,
+        given=Given(progress={"tokens": first}),
+        ahead=[{"tokens": total} for total in later],
+    )
+
+
+def column(window: Window) -> list[float]:
+    assert window.table is not None, window.failure
+    return list(window.table.column(0))
+
+
+def test_a_job_that_knows_its_totals_ahead_is_given_a_window(client: Client) -> None:
+    singly, place = jobs.begun(client, schedule=TOKENS), jobs.begun(client, schedule=TOKENS)
+    totals = [100.0 * step for step in range(1, 13)]
+    one_by_one = [lr(tell(client, singly, step, tokens=total)) for step, total in enumerate(totals, start=1)]
+    window = tell_ahead(client, place, 1, *totals)
+    assert (column(window), window.frontier) == (one_by_one, 13)
+    assert [block.given.progress for block in client.list_blocks(place.run)] == [
+        {"tokens": t} for t in totals
+    ]
+    assert client.explain(place.run, 7).given.progress == {"tokens": 700.0}
+    again = tell_ahead(client, place, 1, *[1.0] * 12, applied=0)
+    assert (column(again), again.frontier) == (one_by_one, 13)
+
+
+def test_of_a_window_that_is_committed_in_part_the_rest_follows(client: Client) -> None:
+    place = jobs.begun(client, schedule=TOKENS)
+    first = tell_ahead(client, place, 1, 100.0, 200.0, 300.0)
+    window = tell_ahead(client, place, 2, 999.0, 300.0, 400.0, 500.0, applied=1)
+    assert column(window)[:2] == column(first)[1:]
+    assert column(window)[2:] == pytest.approx([0.06, 0.05])
+    assert client.explain(place.run, 2).given.progress == {"tokens": 200.0}
+
+
+def test_totals_that_go_down_within_a_window_are_refused_and_nothing_is_stored(client: Client) -> None:
+    place = jobs.begun(client, schedule=TOKENS)
+    with pytest.raises(InvalidArgument, match=r"ahead\[1\].tokens is 150.0, and the run had 200.0"):
+        tell_ahead(client, place, 1, 100.0, 200.0, 150.0)
+    assert client.get_run(place.run).frontier == 1
+
+
+def test_a_window_has_a_total_for_each_of_its_steps(client: Client) -> None:
+    place = jobs.begun(client, schedule=TOKENS)
+    with pytest.raises(
+        InvalidArgument, match="count is 4; with given it must be 1, and one more for each step of"
+    ):
+        client.next_lr(
+            place,
+            1,
+            4,
+            applied_step=0,
+            revision=1,
+            given=Given(progress={"tokens": 1.0}),
+            ahead=[{"tokens": 2.0}],
+        )
+    with pytest.raises(InvalidArgument, match=r"ahead\[0\].progress.tokens"):
+        client.next_lr(
+            place,
+            1,
+            2,
+            applied_step=0,
+            revision=1,
+            given=Given(progress={"tokens": 1.0}),
+            ahead=[{"tokens": -2.0}],
+        )

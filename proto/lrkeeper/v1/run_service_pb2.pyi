@@ -375,6 +375,7 @@ class NextLrRequest(_message.Message):
     APPLIED_STEP_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     GIVEN_FIELD_NUMBER: _builtins.int
+    AHEAD_FIELD_NUMBER: _builtins.int
     run_uid: _builtins.str
     store_epoch: _builtins.str
     fence: _builtins.int
@@ -391,8 +392,14 @@ class NextLrRequest(_message.Message):
     """The last revision this rank has seen."""
     @_builtins.property
     def given(self) -> _run_pb2.Given:
-        """What the step learned from outside: one step is asked for then. Without effect on a step that is
-        committed already.
+        """What the step learned from outside: one step is asked for then, or `ahead` has what the others are told.
+        Without effect on a step that is committed already.
+        """
+
+    @_builtins.property
+    def ahead(self) -> _containers.RepeatedCompositeFieldContainer[_run_pb2.Progress]:
+        """What the job will have behind it at the steps after `from_step`, where it knows that: one for each of the
+        other steps asked for.
         """
 
     def __init__(
@@ -409,10 +416,11 @@ class NextLrRequest(_message.Message):
         applied_step: _builtins.int = ...,
         revision: _builtins.int = ...,
         given: _run_pb2.Given | None = ...,
+        ahead: _abc.Iterable[_run_pb2.Progress] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied_step", b"applied_step", "branch", b"branch", "count", b"count", "fence", b"fence", "from_step", b"from_step", "given", b"given", "incarnation", b"incarnation", "rank", b"rank", "revision", b"revision", "run_uid", b"run_uid", "store_epoch", b"store_epoch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ahead", b"ahead", "applied_step", b"applied_step", "branch", b"branch", "count", b"count", "fence", b"fence", "from_step", b"from_step", "given", b"given", "incarnation", b"incarnation", "rank", b"rank", "revision", b"revision", "run_uid", b"run_uid", "store_epoch", b"store_epoch"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain
 from math import isnan
 from typing import NamedTuple
@@ -95,12 +96,13 @@ def _numbers(
 
 
 def advanced(
-    head: Head, target: int, now: int, given: Given = NOTHING
+    head: Head, target: int, now: int, told: Sequence[Given] = ()
 ) -> tuple[Head, tuple[Block, ...], Failure | None]:
     """Return the head with its frontier at `target`, the blocks in between, and why it is lower if so.
 
-    `now` (microseconds) is noted as when the run was heard of; `given` is what the step at the frontier, the
-    only one then, learned from outside. A block has one revision: it ends where an edit begins to act.
+    `now` (microseconds) is noted as when the run was heard of; `told` is what the steps from the frontier on
+    learned from outside, each a block of its own then. A block has one revision: it ends where an edit begins
+    to act.
     """
     frontier, schedule, revision = head.frontier, head.schedule, head.revision
     cursor, text, pending = head.cursor, head.cursor_text, head.pending
@@ -116,6 +118,9 @@ def advanced(
                 cursor = cursor._replace(progress=progress)
                 text = cursor.to_json(base)
         end = min(target, pending[0].effective_step) if pending else target
+        given = NOTHING
+        if told:
+            given, end = told[frontier - head.frontier], frontier + 1
         cursor, rows, failure = _numbers(schedule, base, cursor, end - frontier, given)
         if rows:
             table = Table.from_rows(frontier, rows)

@@ -136,6 +136,10 @@ def steps(request: run_service_pb2.NextLrRequest) -> Steps:
         applied_step=request.applied_step,
         revision=request.revision,
         given=_given(request.given, "given") if request.HasField("given") else NOTHING,
+        ahead=tuple(
+            _given(run_pb2.Given(progress=progress), f"ahead[{place}]")
+            for place, progress in enumerate(request.ahead)
+        ),
     )
 
 

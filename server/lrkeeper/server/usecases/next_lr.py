@@ -45,6 +45,13 @@ class Steps(NamedTuple):
     applied_step: int
     revision: int
     given: Given = NOTHING
+    ahead: tuple[Given, ...] = ()
+    """What the steps after the first are told, where that is known."""
+
+    @property
+    def told(self) -> tuple[Given, ...]:
+        """What each of the steps is given, if anything is."""
+        return (self.given, *self.ahead) if self.given or self.ahead else ()
 
 
 class Answer(NamedTuple):
@@ -93,8 +100,12 @@ def _check(steps: Steps) -> None:
         raise StepOutOfRange(f"from_step is {steps.from_step}; it must be below {MAX_STEP}")
     if steps.count < 1:
         raise InvalidArgument(f"count is {steps.count}; it must be at least 1", field="count")
-    if steps.given and steps.count != 1:
-        raise InvalidArgument(f"count is {steps.count}; with given it must be 1", field="count")
+    if (steps.given or steps.ahead) and steps.count != 1 + len(steps.ahead):
+        raise InvalidArgument(
+            f"count is {steps.count}; with given it must be 1, and one more for each step of ahead, which has "
+            f"{len(steps.ahead)}",
+            field="count",
+        )
     if not 0 <= steps.rank < MAX_WORLD_SIZE:
         raise InvalidArgument(f"rank is {steps.rank}; it must be 0 or more", field="rank")
     if not 0 <= steps.applied_step <= steps.from_step:
@@ -135,9 +146,10 @@ async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure
         _check_may_move(head, steps)
         most = head.most
         target = new_frontier(head.frontier, steps.from_step, min(steps.count, most), lowest, most)
-        if steps.given:
-            _check_given(head, steps)
-        after, blocks, failure = advanced(head, target, now, steps.given)
+        told = _told(head, steps) if steps.given or steps.ahead else ()
+        after, blocks, failure = advanced(
+            head, min(target, head.frontier + len(told)) if told else target, now, told
+        )
         if not blocks:
             return head, failure
         lane.head = None  # until it is known what the database has
@@ -192,20 +204,25 @@ def _check_may_move(head: Head, steps: Steps) -> None:
         )
 
 
-def _check_given(head: Head, steps: Steps) -> None:
-    if steps.from_step != head.frontier:
+def _told(head: Head, steps: Steps) -> tuple[Given, ...]:
+    """Return what the steps from the frontier on are given, once it is checked."""
+    told = steps.told[head.frontier - steps.from_step :] if steps.from_step <= head.frontier else ()
+    if not told:
         raise StepOutOfRange(
             f"from_step is {steps.from_step}, and run {head.run.name!r} has got to {head.frontier}: a step that is "
             "given a metric, an epoch, factors, progress or changed values can only be the next one",
             frontier=head.frontier,
         )
-    if fallen := falling(head.cursor.progress, steps.given.progress or {}):
-        axis, problem = fallen
-        raise InvalidArgument(
-            f"given.progress.{problem} (run {head.run.name!r}, step {steps.from_step})",
-            field=f"given.progress.{axis}",
-        )
-    seen = steps.given.seen
+    before = dict(head.cursor.progress)
+    for step, given in enumerate(told, start=head.frontier):
+        place = "given.progress" if step == steps.from_step else f"ahead[{step - steps.from_step - 1}]"
+        if fallen := falling(before, given.progress or {}):
+            axis, problem = fallen
+            raise InvalidArgument(
+                f"{place}.{problem} (run {head.run.name!r}, step {step})", field=f"{place}.{axis}"
+            )
+        before |= given.progress or {}
+    seen = told[0].seen
     if seen is not None:
         base = head.branch.base
         sizes = {track: len(values) for track, values in seen.items()}
@@ -215,6 +232,7 @@ def _check_given(head: Head, steps: Steps) -> None:
                 f"given.seen has the values {sizes} by track; run {head.run.name!r} has {wanted}",
                 field="given.seen",
             )
+    return told
 
 
 def _before_origin(run: str, origin: int, step: int) -> str:
