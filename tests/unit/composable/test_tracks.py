@@ -356,3 +356,13 @@ def test_the_step_that_fails_is_told_also_where_many_are_asked_for() -> None:
     reached, rows, failure = cursor.extend(schedule, base, cursor.begin(schedule, base, base), 20)
     assert failure is not None
     assert (reached.step, len(rows), failure.step) == (6, 6, 7)
+
+
+def test_a_formula_is_tried_over_the_range_that_the_total_says() -> None:
+    written = {
+        "total": 3200,
+        "lr": {"stages": [{"hold": 1, "over": 1000}, {"expression": "base * (2100 - step) ** 0.5"}]},
+    }
+    with pytest.raises(DefinitionError, match="there is no value when 2200 steps have passed"):
+        codec.from_dict(written)
+    assert codec.from_dict({**written, "total": 2100}).closed

@@ -37,6 +37,10 @@ class Scope(NamedTuple):
     """What may still be compiled for the row."""
 
 
+_PROBES = 32
+"""At how many parts of the total a formula is tried."""
+
+
 class ClosedForm(Schedule):
     """A schedule that can be asked for any time at the same cost.
 
@@ -74,9 +78,21 @@ class ClosedForm(Schedule):
         return frozenset()
 
     def check_within(self, totals: Mapping[str, float]) -> None:
-        axis = self.axis
-        if self.closed:
-            self.compile(Scope(1.0, 1.0, totals.get(axis), axis=axis, work=Work()))
+        axis, work = self.axis, Work()
+        if not self.closed:
+            return
+        total = totals.get(axis)
+        curve = self.compile(Scope(1.0, 1.0, total, axis=axis, work=work))
+        if total is not None and any(member.kind == "expression" for member in members_of(self)):
+            for place in range(
+                _PROBES + 1
+            ):  # a formula may have no value somewhere: over the range, not only near 0
+                work.spent = 0
+                at = float(math.floor(total * place / _PROBES))
+                try:
+                    finite(curve(at), int(at))
+                except (ValueError, ArithmeticError) as error:
+                    raise ValueError(f"there is no value when {at:g} {axis} have passed: {error}") from error
 
     def start(self, base: Row, now: Row, inputs: Inputs = NO_INPUTS) -> tuple[Memory, Row]:
         return 0, self._row(0, base, now, inputs)
