@@ -44,7 +44,7 @@ class Given:
     progress: Mapping[str, float] | None = None
 
     def __bool__(self) -> bool:
-        return self != NOTHING
+        return self is not NOTHING and self != NOTHING  # nearly always it is that one
 
     def to_json(self) -> str:
         """Return the inputs as text; `from_json` gives the same bits back."""
