@@ -89,7 +89,9 @@ def rows(file: str) -> Iterator[str]:
         single = file in _IN_FLOAT32
         worst = max(_apart(file, curve, single) for curve in each)
         error = f"{_rounded_up(worst)}{' of the largest' if single else ''}"
-        yield f"| {name} | {_arguments(each[0])} | `{_written(_made(file, each[0], 0))}` | {error} |\n"
+        made = _made(file, each[0], 0)
+        call = f"`{made.made_from}`".replace("|", "\\|") if made.made_from else _arguments(each[0])
+        yield f"| {name} | {call} | `{_written(made)}` | {error} |\n"
     for name in sorted(BY_METRIC.get(file, ())):
         yield f"| {name} | | | it follows a metric |\n"
 

@@ -111,3 +111,20 @@ def test_what_follows_a_metric_is_no_formula_of_the_time(file: str, name: str) -
 
 def test_the_page_of_other_libraries_is_what_its_script_writes() -> None:
     assert table.PAGE.read_text(encoding="utf-8") == table.page()
+
+
+CALLS = [
+    (file, curve["name"], curve["case"], schedule)
+    for file in FILES
+    for curve in curves(file)
+    if (schedule := FILES[file](curve, 0)).made_from
+]
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "case", "schedule"), CALLS, ids=[" ".join(call[:3]) for call in CALLS]
+)
+def test_the_call_that_a_definition_notes_makes_it(
+    file: str, name: str, case: str, schedule: S.Schedule
+) -> None:
+    assert len(schedule.made_from) == 1000 or eval(schedule.made_from, {"S": S}) == schedule

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from lrkeeper.schedules import checks
 from lrkeeper.schedules.composable.constant import Constant
 from lrkeeper.schedules.composable.parts import ONCE, Height
 from lrkeeper.schedules.composable.power import Power
@@ -33,12 +34,23 @@ def from_hf(
 
     To transformers `min_lr` and `lr_end` are shares of the optimizer's own lr: a param group with another lr ends at
     that share of it. Give that `lr` for the same; without it they are the values at which every group ends.
+    `scheduler_specific_kwargs={…}` may be given as it is there, or its arguments by themselves.
 
     Raises:
         ValueError: an unknown name; an argument the name needs is missing.
         TypeError: an argument the name does not have.
     """
     maker = choose("transformers", _MAKERS, name)
+    rest = scheduler_specific_kwargs.pop("scheduler_specific_kwargs", None)
+    scheduler_specific_kwargs |= rest or {}
+    for ours in ("warmup", "total"):
+        if ours in scheduler_specific_kwargs:
+            raise TypeError(
+                f"from_hf: {name} has no argument {ours!r}: use num_warmup_steps, num_training_steps"
+            )
+    for field, value in (("num_warmup_steps", num_warmup_steps), ("num_training_steps", num_training_steps)):
+        if value is not None:
+            checks.whole("from_hf", field, value, at_least=0)
     if name == "constant":
         return maker()
     if name in ("reduce_lr_on_plateau", "greedy"):
