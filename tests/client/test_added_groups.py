@@ -434,3 +434,30 @@ def test_a_copy_of_a_composite_goes_on_until_torch_ends_too(server: ServerProces
         return [*found, *stepped(copy.deepcopy(scheduler), 4, {})]
 
     assert both(lr_scheduler) == both(TORCH)
+
+
+MIXED: dict[str, S.Schedule] = {
+    "a closed form, then torch's": S.Sequence(
+        [S.Stage(S.Ramp(3, begin=0.01), over=3), S.Stage(S.StepLR(2, 0.5))]
+    ),
+    "torch's, then a closed form": S.StepLR(2, 0.5).then(S.Ramp(20, end=0.001), at=3),
+    "torch's in tracks with a scale": S.Tracks(
+        [S.Track(S.StepLR(2, 0.5).then(S.Constant(), at=3), scale=0.5)]
+    ),
+}
+
+
+@pytest.mark.parametrize("mode", ["on", "off"])
+@pytest.mark.parametrize("name", MIXED)
+def test_they_come_in_a_later_stage_of_a_mixed_sequence(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch, name: str, mode: str
+) -> None:
+    monkeypatch.setenv("LRKEEPER_MODE", mode)
+    alone, training = Training(0.1), Training(0.1)
+    expected = alone.epochs(RemoteLR(alone.optimizer, MIXED[name]), 10)
+    scheduler = RemoteLR(training.optimizer, MIXED[name])
+    training.epochs(scheduler, 5)
+    add(training.optimizer, 0.4)
+    training.epochs(scheduler, 5)
+    assert [(row[0],) for row in training.used] == expected
+    assert [len(row) for row in training.used] == [1] * 5 + [2] * 5

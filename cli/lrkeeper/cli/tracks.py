@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def put_resolved(schedule: Schedule, names: Sequence[str | None], base: Row | None = None) -> None:
     """Print which track rules which param group; nothing for another schedule than tracks."""
     from lrkeeper.schedules import Tracks
+    from lrkeeper.schedules.composable.matching import unmatched
     from lrkeeper.schedules.composable.resolved import resolved
 
     if not isinstance(schedule, Tracks) or not names:
@@ -27,6 +28,8 @@ def put_resolved(schedule: Schedule, names: Sequence[str | None], base: Row | No
         say(str(error))
         return
     table(("param group", "track", "base", "scale", "follows"), map(_row, rows))
+    for text in unmatched(schedule.tracks, names):
+        say(f"no param group is {text!r}, for which there is a track")
 
 
 def put_parameters(schedule: Schedule) -> None:

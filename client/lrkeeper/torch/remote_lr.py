@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from inspect import signature
 from typing import Any
@@ -13,6 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from lrkeeper import schedules as S
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.calling import functions_problem
+from lrkeeper.schedules.composable.matching import unmatched
 from lrkeeper.schedules.cursor import begin
 from lrkeeper.schedules.given import AXES, NOTHING, Given, progress_problem
 from lrkeeper.torch import groups
@@ -140,6 +142,14 @@ class RemoteLR(Kept, _Follower):
         definition = self._hold.position.definition(schedule)
         if isinstance(definition, S.Tracks):
             groups.keep_initial(optimizer, definition.moves)
+            names = [group.get("name") for group in optimizer.param_groups]
+            for text in unmatched(definition.tracks, names):
+                warnings.warn(
+                    f"no param group is {text!r}, for which the schedule has a track: there are "
+                    f"{', '.join(repr(n) if n else str(place) for place, n in enumerate(names))}",
+                    UserWarning,
+                    stacklevel=2,
+                )
         self._hold.built(self)
         if problem := functions_problem(definition, len(optimizer.param_groups)):
             raise TypeError(problem)

@@ -228,3 +228,8 @@ def cast_row(row: Mapping[str, Iterable[float]], like: Row) -> Row:
         track: tuple(type(kind)(value) for kind, value in zip(kinds, row[track], strict=True))
         for track, kinds in like.items()
     }
+
+
+def with_added(stored: Mapping[str, Sequence[float]], like: Row) -> Row:
+    """Return a stored row as the kinds of number that `like` has, with its values for param groups added since."""
+    return cast_row({track: (*values, *like[track][len(values) :]) for track, values in stored.items()}, like)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from lrkeeper.schedules.composable.parts import Span
     from lrkeeper.schedules.sequence import Sequence
 
+_SHOWN = 200
+
 Memory: TypeAlias = Any
 """A schedule's counters between two steps: ints and lists of them, as JSON holds them. Never changed
 in place, and never a current value: that is the row."""
@@ -119,6 +121,11 @@ class Schedule(ABC):
         whole = isinstance(self, Sequence) and self.boundary == "later" and self.stages[-1].over is None
         before = self.stages if isinstance(self, Sequence) and whole else (Stage(self),)
         return Sequence(stages=(*before, Stage(schedule, at=at)))
+
+    def __str__(self) -> str:
+        """Return what stands in messages: the definition, or what it was made from, if that is short."""
+        text = self.made_from or repr(self)
+        return text if len(text) <= _SHOWN else f"{type(self).__name__}(…)"
 
     @property
     def made_from(self) -> str:

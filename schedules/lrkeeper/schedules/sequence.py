@@ -13,7 +13,7 @@ from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope, 
 from lrkeeper.schedules.composable.metric_driven import MetricDriven
 from lrkeeper.schedules.composable.parts import Length, length, span
 from lrkeeper.schedules.given import NO_INPUTS, Inputs
-from lrkeeper.schedules.numbers import Row, cast_row, totals_of
+from lrkeeper.schedules.numbers import Row, totals_of, with_added
 from lrkeeper.schedules.schedule import Memory, Schedule, all_tracks, definition
 
 
@@ -173,7 +173,7 @@ class Sequence(ClosedForm):
             return super().advance(memory, base, now, inputs)
         step, index, carried, inner = memory
         step += 1
-        reached = base if carried is None else cast_row(carried, now)
+        reached = base if carried is None else with_added(carried, now)
         stage = self.stages[index].schedule
         if is_closed(stage):
             row = self._closed_row(index, step, base, reached, now)

@@ -8,6 +8,7 @@ import pytest
 
 from lrkeeper import schedules as S
 from lrkeeper.schedules import codec, cursor
+from lrkeeper.schedules.composable.closed_form import counted
 from lrkeeper.schedules.composable.resolved import Resolved, resolved
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.numbers import F32, Base, Row
@@ -366,3 +367,18 @@ def test_a_formula_is_tried_over_the_range_that_the_total_says() -> None:
     with pytest.raises(DefinitionError, match="there is no value when 2200 steps have passed"):
         codec.from_dict(written)
     assert codec.from_dict({**written, "total": 2100}).closed
+
+
+def test_what_a_scale_makes_infinite_is_no_value() -> None:
+    huge = S.Tracks([S.Track(S.Ramp(3, begin=1.0, end=1e300), scale=1e200)])
+    base: Row = {"lr": (0.1,)}
+    start = cursor.begin(huge, base, base)
+    for count in (1, 5):
+        reached, rows, failure = cursor.extend(huge, base, start, count)
+        assert failure is not None
+        assert (reached.step, rows, "no finite number" in failure.message) == (0, [], True)
+
+
+def test_what_a_formula_names_is_counted() -> None:
+    assert counted(S.Expression("base_lr * exp(-tokens / 1000)")) == ("tokens",)
+    assert counted(S.Tracks([S.Track(S.Expression("base * 0.9 ** epoch"))])) == ("epochs",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import PurePath
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -29,6 +29,9 @@ from lrkeeper.cli.screen import put_json
 from lrkeeper.cli.spans import spans_of
 from lrkeeper.cli.stages import corners, stage_forms, within
 
+if TYPE_CHECKING:
+    from lrkeeper.schedules import Schedule
+
 _FARTHEST_CLOSED = 10**15
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -48,9 +51,8 @@ def _rate(name: str, says: str) -> Callable[[Command], Command]:
 @click.option(
     "--steps",
     type=click.IntRange(1, MOST),
-    default=100,
-    show_default=True,
-    help=f"How many steps. Beyond {ALL:,} some of them are shown, if it is in closed form.",
+    help="How many steps; if it is not said the definition's total, or 100. "
+    f"Beyond {ALL:,} some of them are shown, if it is in closed form.",
 )
 @click.option(
     "--first-step",
@@ -86,7 +88,7 @@ def _rate(name: str, says: str) -> Callable[[Command], Command]:
 @json_option
 def preview(
     schedule: str,
-    steps: int,
+    steps: int | None,
     first_step: int,
     base_lrs: tuple[float, ...],
     groups: tuple[str | None, ...],
@@ -115,16 +117,24 @@ def preview(
     except ValueError as error:
         raise click.UsageError(f"--{str(error).replace('_', '-')}") from None
     there = groups_of(base_lrs or (0.1,), groups, bases)
-    if steps > ALL:
+    read = (
+        None  # of a stored one only what the server answers is needed, if the steps are said and not too many
+    )
+    if steps is None or steps > ALL or schedule_files.is_file(schedule):
         read = filled_schedule(read_schedule(schedule, server), parameters)
+    if steps is None:
+        assert read is not None
+        steps = _total(read)
+    if steps > ALL:
+        assert read is not None
         stages = within(stages_of(read), first_step, first_step + steps)
         spans = sample(read, base_of(there, read.moves), first_step, steps, corners(stages))
         shown = Shown(read, spans, stages, sampled=True)
     else:
         if schedule_files.is_file(schedule):
-            written = filled_schedule(schedule_files.read(schedule).schedule, parameters)
-            check_pace(written, pace)
-            found = evaluated(written, there, first_step, steps, pace)
+            assert read is not None
+            check_pace(read, pace)
+            found = evaluated(read, there, first_step, steps, pace)
         else:
             with connect(server) as client:
                 check_pace(client.get_schedule(schedule).schedule, pace)
@@ -153,3 +163,9 @@ def preview(
             "failure": form(shown.failure),
         }
     )
+
+
+def _total(schedule: Schedule) -> int:
+    """Return how many steps a definition says that it is for; 100 if it does not."""
+    total = getattr(schedule, "total", None)
+    return 100 if total is None or total.steps is None else max(1, math.ceil(total.steps))

@@ -6,12 +6,13 @@ its memory and its row.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
-from lrkeeper.schedules.composable.closed_form import ClosedForm, Scope
+from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope, finite
 from lrkeeper.schedules.composable.metric_driven import numbers_beside, numbers_or_base
+from lrkeeper.schedules.composable.work import Work
 from lrkeeper.schedules.given import Inputs
-from lrkeeper.schedules.numbers import Row, cast_row, totals_of
+from lrkeeper.schedules.numbers import Row, totals_of, with_added
 from lrkeeper.schedules.schedule import Schedule
 
 
@@ -30,7 +31,7 @@ def advanced(
     """Return what is kept of a schedule and its own row at a step, from what was kept at the step before."""
     if schedule.closed:
         return kept, _closed_row(schedule, kept, step, base, now, inputs)
-    memory, row = schedule.advance(kept[0], base, cast_row(kept[1], now), inputs)
+    memory, row = schedule.advance(kept[0], base, with_added(kept[1], now), inputs)
     return [memory, _to_json(row)], row
 
 
@@ -38,13 +39,28 @@ def _closed_row(schedule: Schedule, kept: Any, step: int, base: Row, now: Row, i
     assert isinstance(schedule, ClosedForm)
     if kept is None:
         return schedule.advance(step - 1, base, now, inputs)[1]
-    time, axis = schedule.time(step, inputs), schedule.axis
-    total = totals_of(base).get(axis)
-    values = [
-        type(like)(schedule.compile(Scope(float(one), reached, total, axis=axis))(time))
-        for one, reached, like in zip(base["lr"], numbers_or_base(kept, base), now["lr"], strict=True)
-    ]
+    curves, work = _curves(schedule, kept, base)
+    time = schedule.time(step, inputs)
+    values = []
+    for curve, like in zip(curves, now["lr"], strict=True):
+        work.spent = 0
+        values.append(type(like)(finite(curve(time), step)))
     return {**now, "lr": tuple(values)}
+
+
+def _curves(schedule: ClosedForm, kept: Any, base: Row) -> tuple[list[Curve], Work]:
+    """Return a curve for each param group and what they spend from; kept for what they were last asked with."""
+    before = schedule.__dict__.get("_beneath")
+    if before is not None and before[0] is base and before[1] == kept:
+        return cast(tuple[list[Curve], Work], before[2])
+    axis, work = schedule.axis, Work()
+    total = totals_of(base).get(axis)
+    curves = [
+        schedule.compile(Scope(float(one), reached, total, axis=axis, work=work))
+        for one, reached in zip(base["lr"], numbers_or_base(kept, base), strict=True)
+    ]
+    schedule.__dict__["_beneath"] = base, kept, (curves, work)
+    return curves, work
 
 
 def _to_json(row: Row) -> dict[str, list[float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -51,7 +52,10 @@ class Bound:
                 except EvaluationError as error:
                     raise ValueError(f"tracks[{link.place}].link in param group {group}: {error}") from None
                 like = type(columns[link.name][group])
-                columns[link.name][group] = like(found) * link.scale if link.scale != 1.0 else like(found)
+                value = like(found) * link.scale if link.scale != 1.0 else like(found)
+                if not math.isfinite(value):
+                    raise ValueError(f"tracks[{link.place}].link in param group {group} is {value}")
+                columns[link.name][group] = value
 
 
 def bind(

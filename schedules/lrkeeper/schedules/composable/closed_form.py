@@ -151,7 +151,7 @@ class ClosedForm(Schedule):
         return found
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_kept"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_kept", "_beneath")}
 
 
 def is_closed(schedule: Schedule) -> bool:
@@ -222,7 +222,9 @@ def found_in(value: Any, kind: type[Part]) -> Iterator[Part]:
 
 def counted(schedule: Schedule) -> tuple[str, ...]:
     """Return what a definition counts besides steps, wherever in it."""
-    units = {span.unit for span in found_in(schedule, Span)}
+    units: set[str] = {span.unit for span in found_in(schedule, Span)}
+    for member in members_of(schedule):
+        units |= getattr(member, "named_axes", frozenset())  # those that a formula names
     return tuple(axis for axis in AXES if axis in units)
 
 

@@ -10,6 +10,15 @@ from lrkeeper.schedules.composable.track import Track
 Rank = tuple[int, int]
 
 
+def unmatched(tracks: Sequence[Track], names: Sequence[str | None]) -> list[str]:
+    """Return the patterns that no param group matches, where they are: misspelt names, mostly."""
+    return [
+        track.groups
+        for track in tracks
+        if track.groups and not any(_rank(track.groups, name, group) for group, name in enumerate(names))
+    ]
+
+
 def matches(tracks: Sequence[Track], names: Sequence[str | None]) -> list[tuple[int, ...]]:
     """Return the places of the param groups that each track rules. `names` are the groups'.
 

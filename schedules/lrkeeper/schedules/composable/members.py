@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -67,6 +68,10 @@ class Member:
         if self.scale == 1.0:
             return memory, values
         scaled = tuple(value * self.scale for value in values)
+        if not all(map(math.isfinite, scaled)):
+            raise ValueError(
+                f"{self.name} times its scale is {max(scaled, key=abs)}, which is no finite number"
+            )
         if not self._keeps:
             return memory, scaled
         return {"memory": memory, "values": [float(value) for value in values]}, scaled

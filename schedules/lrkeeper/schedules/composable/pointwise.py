@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, cast
 
 from lrkeeper.schedules.composable.closed_form import ClosedForm, Curve, Scope, compiled, finite, is_closed
 from lrkeeper.schedules.given import NO_INPUTS, Inputs
-from lrkeeper.schedules.numbers import Base, Row, cast_row, totals_of
+from lrkeeper.schedules.numbers import Base, Row, cast_row, totals_of, with_added
 from lrkeeper.schedules.schedule import Memory, Schedule, all_tracks
 
 Join: TypeAlias = Callable[[Sequence[float]], float]
@@ -71,9 +71,7 @@ class Pointwise(ClosedForm):
         step, each = memory
         inner, _ = self._prepared(base)
         found = [
-            member.advance(
-                own, inner, inner if row is None else cast_row(_with_added(row, inner), inner), inputs
-            )
+            member.advance(own, inner, inner if row is None else with_added(row, inner), inputs)
             for member, (own, row) in zip(self.members, each, strict=True)
         ]
         return self._joined(step + 1, base, now, found)
@@ -109,8 +107,3 @@ class Pointwise(ClosedForm):
         """Return a row as the members have it: in Python floats."""
         floats = {track: tuple(map(float, values)) for track, values in row.items()}
         return {**floats, "lr": tuple(self.inner(Scope(value, value)).base for value in floats["lr"])}
-
-
-def _with_added(row: Mapping[str, Sequence[float]], whole: Row) -> Mapping[str, tuple[float, ...]]:
-    """Return a stored row with the values of `whole` for the param groups that were added since."""
-    return {track: (*values, *whole[track][len(values) :]) for track, values in row.items()}

@@ -102,6 +102,6 @@ def _ahead(head: Head, frontier: int) -> Head:
         cursor = _at(head.schedule, head.branch.base, head.cursor.row, end - 1)
     except ScheduleFails:
         return head  # going on finds where it fails first
-    if cursor is None:
+    if cursor is None or cursor.row is head.cursor.row:  # what it would be there is not known
         return head
     return head._replace(frontier=end, cursor=cursor, cursor_text=cursor.to_json(head.branch.base))
