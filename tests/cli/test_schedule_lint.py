@@ -103,6 +103,18 @@ TRAPS = {
         "the first optimizer step changes nothing",
         "from: 1%",
     ),
+    "an lr below 0": (
+        "lr: {stages: [{hold: 1x, over: 10}, {ramp: linear, from: 1x, to: -1e-4, over: 20}]}",
+        "lr",
+        "lr is below 0 at",
+        "an end of 0 or more",
+    ),
+    "a formula without a value": (
+        "lr: {stages: [{hold: 1, over: 10}, {expression: 1 + base / abs(step - 501)}]}\ntotal: 1000",
+        "lr",
+        "has no value at 501ba: a run would end there",
+        "a formula that has one at every time",
+    ),
     "an lr of 0": ("lr: 0", "lr", "the lr is 0 at step 0", "a value above 0"),
     "a part of no total": (
         "lr: {cosine: {to: 0, over: 90%}}",

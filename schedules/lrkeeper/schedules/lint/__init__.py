@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lrkeeper.schedules import codec
-from lrkeeper.schedules.lint import jumps, lengths, ramps
+from lrkeeper.schedules.lint import jumps, lengths, ramps, reach
 from lrkeeper.schedules.lint.finding import Finding
 from lrkeeper.schedules.lint.whole import Whole
 from lrkeeper.schedules.shape import DefinitionError, UnknownKind
@@ -22,6 +22,7 @@ _RULES = (
     jumps.goes_back,
     jumps.begins_with_nothing,
     jumps.is_linked_to_nothing,
+    reach.leaves_the_numbers,
 )
 
 

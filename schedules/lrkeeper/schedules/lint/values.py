@@ -24,6 +24,11 @@ class Values:
         self._part = part
         self._curve = self.curve(part.schedule)
 
+    @property
+    def known(self) -> bool:
+        """Whether there are values at all that can be known without a job."""
+        return self._curve is not None and self._curve(0.0) is not None
+
     def at(self, time: float) -> float | None:
         """Return the value at a time in the clock's unit, None where it is not known."""
         return self._curve(time) if self._curve is not None else None
