@@ -8,7 +8,7 @@ import pytest
 
 from lrkeeper import Client
 from lrkeeper import schedules as S
-from lrkeeper.errors import InvalidArgument
+from lrkeeper.errors import InvalidArgument, ScheduleFails
 from lrkeeper.schedules.given import Given
 from lrkeeper.v1.run_pb2 import Given as GivenMessage
 from lrkeeper.v1.run_pb2 import Progress
@@ -306,3 +306,13 @@ def test_a_window_has_a_total_for_each_of_its_steps(client: Client) -> None:
             given=Given(progress={"tokens": 1.0}),
             ahead=[{"tokens": -2.0}],
         )
+
+
+def test_an_edit_to_what_only_the_whole_past_would_tell_says_so(client: Client) -> None:
+    groups = tuple(jobs.a_group(0.1, name=name) for name in ("a", "b"))
+    place = jobs.begun(client, schedule=TOKENS, groups=groups)
+    for step in (1, 2, 3):
+        tell(client, place, step, tokens=step * 100.0)
+    mixed = S.Tracks([S.Track(TOKENS, group="a"), S.Track(S.StepLR(2), group="b")])
+    with pytest.raises(ScheduleFails, match="cannot be given to a run that is under way"):
+        client.edit_run(place.run, mixed, expected_revision=1, reason="r")

@@ -57,6 +57,12 @@ def _checked(schedule: Schedule, cursor: Cursor, _: list[Row], failure: Failure 
 
 def cannot_reach(schedule: Schedule, failure: Failure) -> ScheduleFails:
     """Return the error of a schedule that ends too early."""
+    if failure.type == "NotTold":
+        return ScheduleFails(
+            f"{schedule} cannot be given to a run that is under way: a part of it goes step by step from the start, "
+            f"and another counts what the job has reported since; use kinds in closed form for both ({failure.message})",
+            step=failure.step,
+        )
     return ScheduleFails(
         f"{schedule} cannot get beyond step {failure.step - 1}: {failure.message}", step=failure.step
     )
