@@ -60,7 +60,8 @@ def cannot_reach(schedule: Schedule, failure: Failure) -> ScheduleFails:
     if failure.type == "NotTold":
         return ScheduleFails(
             f"{schedule} cannot be given to a run that is under way: a part of it goes step by step from the start, "
-            f"and another counts what the job has reported since; use kinds in closed form for both ({failure.message})",
+            f"and another counts what the job has reported since; use kinds in closed form for both "
+            f"({failure.message})",
             step=failure.step,
         )
     return ScheduleFails(
