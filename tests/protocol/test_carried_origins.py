@@ -221,7 +221,7 @@ def test_an_origin_that_does_not_hold_together_is_refused(
     [
         pytest.param([5, 99, {"lr": [0.1, 0.2]}, 1], id="a stage that is not there"),
         pytest.param([5, 1, {}, 1], id="base values of no track"),
-        pytest.param([5, 1, {"lr": [0.1]}, 1], id="base values of one group"),
+        pytest.param([5, 1, {"lr": [0.1, 0.2, 0.3]}, 1], id="base values of another group"),
         pytest.param([5, 1, "lr", 1], id="base values that are a text"),
         pytest.param([5, 1, {"lr": [0.1, 0.2]}], id="three entries"),
         pytest.param([5, 1, {"lr": [0.1, 0.2]}, []], id="a stage's memory that is a list"),
