@@ -22,6 +22,27 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _DeviationKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeviationKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeviationKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DEVIATION_KIND_UNSPECIFIED: _DeviationKind.ValueType  # 0
+    DEVIATION_KIND_HOLD: _DeviationKind.ValueType  # 1
+    """The last values known, held."""
+    DEVIATION_KIND_FORECAST: _DeviationKind.ValueType  # 2
+    """What the schedule last known gives, computed by the job."""
+
+class DeviationKind(_DeviationKind, metaclass=_DeviationKindEnumTypeWrapper): ...
+
+DEVIATION_KIND_UNSPECIFIED: DeviationKind.ValueType  # 0
+DEVIATION_KIND_HOLD: DeviationKind.ValueType  # 1
+"""The last values known, held."""
+DEVIATION_KIND_FORECAST: DeviationKind.ValueType  # 2
+"""What the schedule last known gives, computed by the job."""
+Global___DeviationKind: _TypeAlias = DeviationKind  # noqa: Y015
+
 class _RunState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -108,6 +129,10 @@ class Run(_message.Message):
     FINISH_TIME_FIELD_NUMBER: _builtins.int
     EDITS_FIELD_NUMBER: _builtins.int
     LINEAGE_FIELD_NUMBER: _builtins.int
+    RANKS_FIELD_NUMBER: _builtins.int
+    DEVIATIONS_FIELD_NUMBER: _builtins.int
+    LOST_EDITS_FIELD_NUMBER: _builtins.int
+    FORKED_FROM_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     uid: _builtins.str
     """A UUID; a deleted run's name may be used again, its uid never."""
@@ -159,6 +184,22 @@ class Run(_message.Message):
         steps up to the origin of the next.
         """
 
+    @_builtins.property
+    def ranks(self) -> _containers.RepeatedCompositeFieldContainer[Global___RankProgress]:
+        """Where each rank of the start that holds the run is, as far as it was heard of, by rank."""
+
+    @_builtins.property
+    def deviations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Deviation]:
+        """Steps that ranks went through with other values than the run's, the newest first; at most 100."""
+
+    @_builtins.property
+    def lost_edits(self) -> _containers.RepeatedCompositeFieldContainer[Global___LostEdit]:
+        """Edits that were lost with an older state of the database, as jobs remembered them."""
+
+    @_builtins.property
+    def forked_from(self) -> Global___ForkedFrom:
+        """Set if the run began as a fork of another one."""
+
     def __init__(
         self,
         *,
@@ -183,10 +224,14 @@ class Run(_message.Message):
         finish_time: _timestamp_pb2.Timestamp | None = ...,
         edits: _abc.Iterable[Global___Edit] | None = ...,
         lineage: _abc.Iterable[Global___Lineage] | None = ...,
+        ranks: _abc.Iterable[Global___RankProgress] | None = ...,
+        deviations: _abc.Iterable[Global___Deviation] | None = ...,
+        lost_edits: _abc.Iterable[Global___LostEdit] | None = ...,
+        forked_from: Global___ForkedFrom | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "finish_time", b"finish_time", "heard_time", b"heard_time", "holder", b"holder", "latest", b"latest", "schedule", b"schedule"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "finish_time", b"finish_time", "forked_from", b"forked_from", "heard_time", b"heard_time", "holder", b"holder", "latest", b"latest", "schedule", b"schedule"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "create_time", b"create_time", "edits", b"edits", "fence", b"fence", "finish_time", b"finish_time", "frontier", b"frontier", "groups", b"groups", "heard_time", b"heard_time", "holder", b"holder", "labels", b"labels", "latest", b"latest", "lineage", b"lineage", "name", b"name", "origin_step", b"origin_step", "revision", b"revision", "schedule", b"schedule", "schedule_name", b"schedule_name", "schedule_revision", b"schedule_revision", "state", b"state", "uid", b"uid", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "create_time", b"create_time", "deviations", b"deviations", "edits", b"edits", "fence", b"fence", "finish_time", b"finish_time", "forked_from", b"forked_from", "frontier", b"frontier", "groups", b"groups", "heard_time", b"heard_time", "holder", b"holder", "labels", b"labels", "latest", b"latest", "lineage", b"lineage", "lost_edits", b"lost_edits", "name", b"name", "origin_step", b"origin_step", "ranks", b"ranks", "revision", b"revision", "schedule", b"schedule", "schedule_name", b"schedule_name", "schedule_revision", b"schedule_revision", "state", b"state", "uid", b"uid", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -200,22 +245,164 @@ class Lineage(_message.Message):
 
     BRANCH_FIELD_NUMBER: _builtins.int
     ORIGIN_STEP_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
     branch: _builtins.int
     origin_step: _builtins.int
     """The step at which the branch begins."""
+    author: _builtins.str
+    """Set if an operator made the branch: who, why and when."""
+    reason: _builtins.str
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
         branch: _builtins.int = ...,
         origin_step: _builtins.int = ...,
+        author: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "origin_step", b"origin_step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "branch", b"branch", "create_time", b"create_time", "origin_step", b"origin_step", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Lineage: _TypeAlias = Lineage  # noqa: Y015
+
+@_typing.final
+class ForkedFrom(_message.Message):
+    """The step that another run had in common with this one last."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_UID_FIELD_NUMBER: _builtins.int
+    RUN_FIELD_NUMBER: _builtins.int
+    BRANCH_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    run_uid: _builtins.str
+    run: _builtins.str
+    branch: _builtins.int
+    step: _builtins.int
+    def __init__(
+        self,
+        *,
+        run_uid: _builtins.str = ...,
+        run: _builtins.str = ...,
+        branch: _builtins.int = ...,
+        step: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "run", b"run", "run_uid", b"run_uid", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForkedFrom: _TypeAlias = ForkedFrom  # noqa: Y015
+
+@_typing.final
+class RankProgress(_message.Message):
+    """What a rank said last."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RANK_FIELD_NUMBER: _builtins.int
+    APPLIED_STEP_FIELD_NUMBER: _builtins.int
+    HEARD_TIME_FIELD_NUMBER: _builtins.int
+    SILENT_FIELD_NUMBER: _builtins.int
+    rank: _builtins.int
+    applied_step: _builtins.int
+    """The step whose values its optimizer has."""
+    silent: _builtins.bool
+    """Not heard of for so long that it holds nothing back."""
+    @_builtins.property
+    def heard_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        rank: _builtins.int = ...,
+        applied_step: _builtins.int = ...,
+        heard_time: _timestamp_pb2.Timestamp | None = ...,
+        silent: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["heard_time", b"heard_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied_step", b"applied_step", "heard_time", b"heard_time", "rank", b"rank", "silent", b"silent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RankProgress: _TypeAlias = RankProgress  # noqa: Y015
+
+@_typing.final
+class Deviation(_message.Message):
+    """Steps that a rank went through without the run's values, because no server could be reached."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BRANCH_FIELD_NUMBER: _builtins.int
+    FENCE_FIELD_NUMBER: _builtins.int
+    RANK_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    branch: _builtins.int
+    fence: _builtins.int
+    rank: _builtins.int
+    kind: Global___DeviationKind.ValueType
+    @_builtins.property
+    def values(self) -> _values_pb2.Values:
+        """What the rank's optimizer had."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        branch: _builtins.int = ...,
+        fence: _builtins.int = ...,
+        rank: _builtins.int = ...,
+        values: _values_pb2.Values | None = ...,
+        kind: Global___DeviationKind.ValueType = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "values", b"values"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "create_time", b"create_time", "fence", b"fence", "kind", b"kind", "rank", b"rank", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Deviation: _TypeAlias = Deviation  # noqa: Y015
+
+@_typing.final
+class LostEdit(_message.Message):
+    """An edit that the database has no more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EDIT_FIELD_NUMBER: _builtins.int
+    FOUND_TIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def edit(self) -> Global___Edit: ...
+    @_builtins.property
+    def found_time(self) -> _timestamp_pb2.Timestamp:
+        """When a job told of it."""
+
+    def __init__(
+        self,
+        *,
+        edit: Global___Edit | None = ...,
+        found_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["edit", b"edit", "found_time", b"found_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edit", b"edit", "found_time", b"found_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LostEdit: _TypeAlias = LostEdit  # noqa: Y015
 
 @_typing.final
 class ParamGroup(_message.Message):

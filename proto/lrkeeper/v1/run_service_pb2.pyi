@@ -22,6 +22,38 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _OnResume:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OnResumeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OnResume.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ON_RESUME_UNSPECIFIED: _OnResume.ValueType  # 0
+    """As EXACT."""
+    ON_RESUME_EXACT: _OnResume.ValueType  # 1
+    """The checkpoint's step on the run's timeline, with the values it had."""
+    ON_RESUME_SERVER: _OnResume.ValueType  # 2
+    """The last step that a rank of the run has applied, wherever the checkpoint lies."""
+    ON_RESUME_CHECKPOINT: _OnResume.ValueType  # 3
+    """The checkpoint's step, schedule and values, on a branch of its own."""
+    ON_RESUME_ERROR: _OnResume.ValueType  # 4
+    """As EXACT, and only if the run has not gone on or been edited since."""
+
+class OnResume(_OnResume, metaclass=_OnResumeEnumTypeWrapper):
+    """What a start with a checkpoint wants of its run."""
+
+ON_RESUME_UNSPECIFIED: OnResume.ValueType  # 0
+"""As EXACT."""
+ON_RESUME_EXACT: OnResume.ValueType  # 1
+"""The checkpoint's step on the run's timeline, with the values it had."""
+ON_RESUME_SERVER: OnResume.ValueType  # 2
+"""The last step that a rank of the run has applied, wherever the checkpoint lies."""
+ON_RESUME_CHECKPOINT: OnResume.ValueType  # 3
+"""The checkpoint's step, schedule and values, on a branch of its own."""
+ON_RESUME_ERROR: OnResume.ValueType  # 4
+"""As EXACT, and only if the run has not gone on or been edited since."""
+Global___OnResume: _TypeAlias = OnResume  # noqa: Y015
+
 class _OnExisting:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -130,6 +162,9 @@ class AcquireRunRequest(_message.Message):
     ORIGIN_FIELD_NUMBER: _builtins.int
     ADDS_GROUPS_FIELD_NUMBER: _builtins.int
     PARAMETERS_FIELD_NUMBER: _builtins.int
+    ON_RESUME_FIELD_NUMBER: _builtins.int
+    LEAVES_PLAN_FIELD_NUMBER: _builtins.int
+    REMEMBERED_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     """Letters, digits, '.', '_' and '-', beginning with a letter or digit; at most 128."""
     incarnation: _builtins.str
@@ -146,6 +181,12 @@ class AcquireRunRequest(_message.Message):
     adds_groups: _builtins.bool
     """The start holds the run already and has added param groups at the checkpoint's step: `groups` are the
     run's there and more. The run goes on from that step on a branch that has them; its fence stays.
+    """
+    on_resume: Global___OnResume.ValueType
+    """What a start with a checkpoint wants."""
+    leaves_plan: _builtins.bool
+    """The start holds the run already, alone, and leaves the steps that are committed beyond the checkpoint's,
+    because other code has changed a value: the run goes on from there on a branch of its own; its fence stays.
     """
     @_builtins.property
     def checkpoint(self) -> Global___Checkpoint:
@@ -173,6 +214,10 @@ class AcquireRunRequest(_message.Message):
     def parameters(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """The numbers of the definition's parameters, by their names."""
 
+    @_builtins.property
+    def remembered(self) -> Global___Remembered:
+        """What the job remembers of the run, where the database seems to have lost some of it."""
+
     def __init__(
         self,
         *,
@@ -192,10 +237,13 @@ class AcquireRunRequest(_message.Message):
         origin: Global___Origin | None = ...,
         adds_groups: _builtins.bool = ...,
         parameters: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        on_resume: Global___OnResume.ValueType = ...,
+        leaves_plan: _builtins.bool = ...,
+        remembered: Global___Remembered | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_world_size", b"_world_size", "attempt", b"attempt", "checkpoint", b"checkpoint", "definition", b"definition", "origin", b"origin", "schedule", b"schedule", "schedule_name", b"schedule_name", "world_size", b"world_size"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_world_size", b"_world_size", "attempt", b"attempt", "checkpoint", b"checkpoint", "definition", b"definition", "origin", b"origin", "remembered", b"remembered", "schedule", b"schedule", "schedule_name", b"schedule_name", "world_size", b"world_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_world_size", b"_world_size", "adds_groups", b"adds_groups", "attempt", b"attempt", "checkpoint", b"checkpoint", "definition", b"definition", "groups", b"groups", "holder_labels", b"holder_labels", "incarnation", b"incarnation", "labels", b"labels", "on_existing", b"on_existing", "origin", b"origin", "parameters", b"parameters", "rank", b"rank", "run", b"run", "schedule", b"schedule", "schedule_name", b"schedule_name", "unit", b"unit", "world_size", b"world_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_world_size", b"_world_size", "adds_groups", b"adds_groups", "attempt", b"attempt", "checkpoint", b"checkpoint", "definition", b"definition", "groups", b"groups", "holder_labels", b"holder_labels", "incarnation", b"incarnation", "labels", b"labels", "leaves_plan", b"leaves_plan", "on_existing", b"on_existing", "on_resume", b"on_resume", "origin", b"origin", "parameters", b"parameters", "rank", b"rank", "remembered", b"remembered", "run", b"run", "schedule", b"schedule", "schedule_name", b"schedule_name", "unit", b"unit", "world_size", b"world_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__attempt: _TypeAlias = _typing.Literal["attempt"]  # noqa: Y015
     _WhichOneofArgType__attempt: _TypeAlias = _typing.Literal["_attempt", b"_attempt"]  # noqa: Y015
@@ -211,6 +259,92 @@ class AcquireRunRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_definition) -> _WhichOneofReturnType_definition | None: ...
 
 Global___AcquireRunRequest: _TypeAlias = AcquireRunRequest  # noqa: Y015
+
+@_typing.final
+class Remembered(_message.Message):
+    """What a job remembers of its run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORE_EPOCH_FIELD_NUMBER: _builtins.int
+    FENCE_FIELD_NUMBER: _builtins.int
+    BRANCH_FIELD_NUMBER: _builtins.int
+    FRONTIER_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    EDITS_FIELD_NUMBER: _builtins.int
+    store_epoch: _builtins.str
+    """The database that it acquired the run from."""
+    fence: _builtins.int
+    branch: _builtins.int
+    frontier: _builtins.int
+    """The highest frontier it has seen."""
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___RememberedRows]:
+        """The rows it holds, in order of steps, without gap."""
+
+    @_builtins.property
+    def edits(self) -> _containers.RepeatedCompositeFieldContainer[_run_pb2.Edit]:
+        """The edits it knows of."""
+
+    def __init__(
+        self,
+        *,
+        store_epoch: _builtins.str = ...,
+        fence: _builtins.int = ...,
+        branch: _builtins.int = ...,
+        frontier: _builtins.int = ...,
+        rows: _abc.Iterable[Global___RememberedRows] | None = ...,
+        edits: _abc.Iterable[_run_pb2.Edit] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "edits", b"edits", "fence", b"fence", "frontier", b"frontier", "rows", b"rows", "store_epoch", b"store_epoch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Remembered: _TypeAlias = Remembered  # noqa: Y015
+
+@_typing.final
+class RememberedRows(_message.Message):
+    """Committed rows as a job holds them, with what NextLr told beside them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUES_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    CURSOR_STEP_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    cursor: _builtins.str
+    """The evaluator's state at cursor_step, a step before the rows."""
+    cursor_step: _builtins.int
+    @_builtins.property
+    def values(self) -> _values_pb2.Values: ...
+    @_builtins.property
+    def schedule(self) -> _schedule_pb2.Schedule: ...
+    @_builtins.property
+    def given(self) -> _run_pb2.Given:
+        """What the one row's step was given, if anything; cursor_step is the step before it then."""
+
+    def __init__(
+        self,
+        *,
+        values: _values_pb2.Values | None = ...,
+        revision: _builtins.int = ...,
+        schedule: _schedule_pb2.Schedule | None = ...,
+        cursor: _builtins.str = ...,
+        cursor_step: _builtins.int = ...,
+        given: _run_pb2.Given | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given", "schedule", b"schedule", "values", b"values"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "cursor_step", b"cursor_step", "given", b"given", "revision", b"revision", "schedule", b"schedule", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RememberedRows: _TypeAlias = RememberedRows  # noqa: Y015
 
 @_typing.final
 class Checkpoint(_message.Message):
@@ -302,6 +436,8 @@ class AcquireRunResponse(_message.Message):
     CREATED_FIELD_NUMBER: _builtins.int
     RUN_FIELD_NUMBER: _builtins.int
     GIVEN_FIELD_NUMBER: _builtins.int
+    REPAIRED_FIELD_NUMBER: _builtins.int
+    LOST_EDITS_FIELD_NUMBER: _builtins.int
     run_uid: _builtins.str
     store_epoch: _builtins.str
     """Names the database; a restored one has another."""
@@ -317,6 +453,8 @@ class AcquireRunResponse(_message.Message):
     created: _builtins.bool
     """Whether this call created the run."""
     run: _builtins.str
+    repaired: _builtins.bool
+    """Whether rows or a fence were put back that the database had lost."""
     @_builtins.property
     def values(self) -> _values_pb2.Values:
         """The values at resume_step: one row."""
@@ -332,6 +470,10 @@ class AcquireRunResponse(_message.Message):
     @_builtins.property
     def given(self) -> _run_pb2.Given:
         """What the step after cursor_step was given, if anything; resume_step is that step then."""
+
+    @_builtins.property
+    def lost_edits(self) -> _containers.RepeatedCompositeFieldContainer[_run_pb2.LostEdit]:
+        """Edits that the job remembers and the database has lost."""
 
     def __init__(
         self,
@@ -351,10 +493,12 @@ class AcquireRunResponse(_message.Message):
         created: _builtins.bool = ...,
         run: _builtins.str = ...,
         given: _run_pb2.Given | None = ...,
+        repaired: _builtins.bool = ...,
+        lost_edits: _abc.Iterable[_run_pb2.LostEdit] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given", "schedule", b"schedule", "values", b"values"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "created", b"created", "cursor", b"cursor", "cursor_step", b"cursor_step", "edits", b"edits", "fence", b"fence", "frontier", b"frontier", "given", b"given", "resume_step", b"resume_step", "revision", b"revision", "run", b"run", "run_uid", b"run_uid", "schedule", b"schedule", "store_epoch", b"store_epoch", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "created", b"created", "cursor", b"cursor", "cursor_step", b"cursor_step", "edits", b"edits", "fence", b"fence", "frontier", b"frontier", "given", b"given", "lost_edits", b"lost_edits", "repaired", b"repaired", "resume_step", b"resume_step", "revision", b"revision", "run", b"run", "run_uid", b"run_uid", "schedule", b"schedule", "store_epoch", b"store_epoch", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -439,10 +583,12 @@ class NextLrResponse(_message.Message):
     SCHEDULE_FIELD_NUMBER: _builtins.int
     GIVEN_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
-    """The run's revision that the last row was evaluated with."""
+    """The run's revision that the rows were evaluated with: an answer ends before the first step of another one."""
     frontier: _builtins.int
     cursor: _builtins.str
-    """The evaluator's state at cursor_step, a step before the last row, with `revision`'s definition."""
+    """The evaluator's state at cursor_step, a step before the first row, with `revision`'s definition. With `given`
+    it is the step before the last row.
+    """
     cursor_step: _builtins.int
     @_builtins.property
     def values(self) -> _values_pb2.Values: ...
@@ -608,6 +754,298 @@ class EditRunResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EditRunResponse: _TypeAlias = EditRunResponse  # noqa: Y015
+
+@_typing.final
+class RollbackRunRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ParametersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    RUN_FIELD_NUMBER: _builtins.int
+    TO_STEP_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
+    KEEP_EDITS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    REPLACE_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    run: _builtins.str
+    to_step: _builtins.int
+    """The last step that stays; the next one is evaluated anew."""
+    request_id: _builtins.str
+    """A UUID that makes a repeat recognisable. Required."""
+    expected_revision: _builtins.int
+    """The run's revision, as last read. Required."""
+    keep_edits: _builtins.bool
+    """Whether edits that act after `to_step` act on the new branch too, at the same steps; they are dropped
+    otherwise.
+    """
+    reason: _builtins.str
+    author: _builtins.str
+    """Who, as the caller says."""
+    validate_only: _builtins.bool
+    """Answer as if, and store nothing."""
+    @_builtins.property
+    def replace(self) -> _run_pb2.Replace:
+        """A schedule for the new branch from `to_step` + 1 on, in the same transaction."""
+
+    @_builtins.property
+    def parameters(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """The numbers of its parameters, by their names; where absent, those the run began with."""
+
+    def __init__(
+        self,
+        *,
+        run: _builtins.str = ...,
+        to_step: _builtins.int | None = ...,
+        request_id: _builtins.str = ...,
+        expected_revision: _builtins.int | None = ...,
+        keep_edits: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        author: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+        replace: _run_pb2.Replace | None = ...,
+        parameters: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "_replace", b"_replace", "_to_step", b"_to_step", "expected_revision", b"expected_revision", "replace", b"replace", "to_step", b"to_step"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "_replace", b"_replace", "_to_step", b"_to_step", "author", b"author", "expected_revision", b"expected_revision", "keep_edits", b"keep_edits", "parameters", b"parameters", "reason", b"reason", "replace", b"replace", "request_id", b"request_id", "run", b"run", "to_step", b"to_step", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_revision: _TypeAlias = _typing.Literal["expected_revision"]  # noqa: Y015
+    _WhichOneofArgType__expected_revision: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision"]  # noqa: Y015
+    _WhichOneofReturnType__replace: _TypeAlias = _typing.Literal["replace"]  # noqa: Y015
+    _WhichOneofArgType__replace: _TypeAlias = _typing.Literal["_replace", b"_replace"]  # noqa: Y015
+    _WhichOneofReturnType__to_step: _TypeAlias = _typing.Literal["to_step"]  # noqa: Y015
+    _WhichOneofArgType__to_step: _TypeAlias = _typing.Literal["_to_step", b"_to_step"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_revision) -> _WhichOneofReturnType__expected_revision | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__replace) -> _WhichOneofReturnType__replace | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__to_step) -> _WhichOneofReturnType__to_step | None: ...
+
+Global___RollbackRunRequest: _TypeAlias = RollbackRunRequest  # noqa: Y015
+
+@_typing.final
+class RollbackRunResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BRANCH_FIELD_NUMBER: _builtins.int
+    FENCE_FIELD_NUMBER: _builtins.int
+    FRONTIER_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    DROPPED_FIELD_NUMBER: _builtins.int
+    PREVIEW_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    branch: _builtins.int
+    fence: _builtins.int
+    """What starts of the job must be above; the one that held the run is fenced."""
+    frontier: _builtins.int
+    revision: _builtins.int
+    @_builtins.property
+    def dropped(self) -> _containers.RepeatedCompositeFieldContainer[_run_pb2.Edit]:
+        """Edits that acted, or were to act, after the step, and act no more."""
+
+    @_builtins.property
+    def preview(self) -> _values_pb2.Values:
+        """Rows from `to_step` on, as EditRun's preview."""
+
+    @_builtins.property
+    def error(self) -> _schedule_pb2.EvaluationError:
+        """Set if the schedule cannot reach a step among the preview's, or cannot yet."""
+
+    def __init__(
+        self,
+        *,
+        branch: _builtins.int = ...,
+        fence: _builtins.int = ...,
+        frontier: _builtins.int = ...,
+        revision: _builtins.int = ...,
+        dropped: _abc.Iterable[_run_pb2.Edit] | None = ...,
+        preview: _values_pb2.Values | None = ...,
+        error: _schedule_pb2.EvaluationError | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "preview", b"preview"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "dropped", b"dropped", "error", b"error", "fence", b"fence", "frontier", b"frontier", "preview", b"preview", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RollbackRunResponse: _TypeAlias = RollbackRunResponse  # noqa: Y015
+
+@_typing.final
+class ForkRunRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    RUN_FIELD_NUMBER: _builtins.int
+    NEW_RUN_FIELD_NUMBER: _builtins.int
+    AT_STEP_FIELD_NUMBER: _builtins.int
+    BRANCH_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    KEEP_EDITS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    run: _builtins.str
+    new_run: _builtins.str
+    """The new run's name, as AcquireRun takes one."""
+    at_step: _builtins.int
+    """The step at which the new run begins, with this run's values."""
+    branch: _builtins.int
+    """The branch that has the step; the run's timeline if absent."""
+    request_id: _builtins.str
+    """A UUID that makes a repeat recognisable. Required."""
+    keep_edits: _builtins.bool
+    """Whether edits that act after `at_step` act on the new run too."""
+    reason: _builtins.str
+    author: _builtins.str
+    """Who, as the caller says."""
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Labels of the new run, besides those of this one."""
+
+    def __init__(
+        self,
+        *,
+        run: _builtins.str = ...,
+        new_run: _builtins.str = ...,
+        at_step: _builtins.int | None = ...,
+        branch: _builtins.int | None = ...,
+        request_id: _builtins.str = ...,
+        keep_edits: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        author: _builtins.str = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_at_step", b"_at_step", "_branch", b"_branch", "at_step", b"at_step", "branch", b"branch"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_at_step", b"_at_step", "_branch", b"_branch", "at_step", b"at_step", "author", b"author", "branch", b"branch", "keep_edits", b"keep_edits", "labels", b"labels", "new_run", b"new_run", "reason", b"reason", "request_id", b"request_id", "run", b"run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__at_step: _TypeAlias = _typing.Literal["at_step"]  # noqa: Y015
+    _WhichOneofArgType__at_step: _TypeAlias = _typing.Literal["_at_step", b"_at_step"]  # noqa: Y015
+    _WhichOneofReturnType__branch: _TypeAlias = _typing.Literal["branch"]  # noqa: Y015
+    _WhichOneofArgType__branch: _TypeAlias = _typing.Literal["_branch", b"_branch"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__at_step) -> _WhichOneofReturnType__at_step | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__branch) -> _WhichOneofReturnType__branch | None: ...
+
+Global___ForkRunRequest: _TypeAlias = ForkRunRequest  # noqa: Y015
+
+@_typing.final
+class ForkRunResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def run(self) -> _run_pb2.Run: ...
+    def __init__(
+        self,
+        *,
+        run: _run_pb2.Run | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForkRunResponse: _TypeAlias = ForkRunResponse  # noqa: Y015
+
+@_typing.final
+class ReportDeviationRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_UID_FIELD_NUMBER: _builtins.int
+    STORE_EPOCH_FIELD_NUMBER: _builtins.int
+    FENCE_FIELD_NUMBER: _builtins.int
+    BRANCH_FIELD_NUMBER: _builtins.int
+    RANK_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    run_uid: _builtins.str
+    store_epoch: _builtins.str
+    fence: _builtins.int
+    branch: _builtins.int
+    rank: _builtins.int
+    kind: _run_pb2.DeviationKind.ValueType
+    @_builtins.property
+    def values(self) -> _values_pb2.Values:
+        """What the rank's optimizer had, step by step."""
+
+    def __init__(
+        self,
+        *,
+        run_uid: _builtins.str = ...,
+        store_epoch: _builtins.str = ...,
+        fence: _builtins.int = ...,
+        branch: _builtins.int = ...,
+        rank: _builtins.int = ...,
+        values: _values_pb2.Values | None = ...,
+        kind: _run_pb2.DeviationKind.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["values", b"values"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "fence", b"fence", "kind", b"kind", "rank", b"rank", "run_uid", b"run_uid", "store_epoch", b"store_epoch", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportDeviationRequest: _TypeAlias = ReportDeviationRequest  # noqa: Y015
+
+@_typing.final
+class ReportDeviationResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportDeviationResponse: _TypeAlias = ReportDeviationResponse  # noqa: Y015
 
 @_typing.final
 class GetRunRequest(_message.Message):
@@ -832,6 +1270,7 @@ class ExplainResponse(_message.Message):
     HOLDER_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
     GIVEN_FIELD_NUMBER: _builtins.int
+    DEVIATIONS_FIELD_NUMBER: _builtins.int
     run: _builtins.str
     branch: _builtins.int
     schedule_name: _builtins.str
@@ -861,6 +1300,10 @@ class ExplainResponse(_message.Message):
     def given(self) -> _run_pb2.Given:
         """What the step was given, if anything."""
 
+    @_builtins.property
+    def deviations(self) -> _containers.RepeatedCompositeFieldContainer[_run_pb2.Deviation]:
+        """What ranks had at the step instead, because no server could be reached."""
+
     def __init__(
         self,
         *,
@@ -877,10 +1320,11 @@ class ExplainResponse(_message.Message):
         holder: _run_pb2.Holder | None = ...,
         origin: _builtins.bool = ...,
         given: _run_pb2.Given | None = ...,
+        deviations: _abc.Iterable[_run_pb2.Deviation] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given", "holder", b"holder", "schedule", b"schedule", "values", b"values"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "edits", b"edits", "evaluator_version", b"evaluator_version", "fence", b"fence", "given", b"given", "holder", b"holder", "origin", b"origin", "revision", b"revision", "run", b"run", "schedule", b"schedule", "schedule_name", b"schedule_name", "schedule_revision", b"schedule_revision", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "deviations", b"deviations", "edits", b"edits", "evaluator_version", b"evaluator_version", "fence", b"fence", "given", b"given", "holder", b"holder", "origin", b"origin", "revision", b"revision", "run", b"run", "schedule", b"schedule", "schedule_name", b"schedule_name", "schedule_revision", b"schedule_revision", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -58,6 +58,21 @@ class RunServiceStub(object):
                 request_serializer=lrkeeper_dot_v1_dot_run__service__pb2.EditRunRequest.SerializeToString,
                 response_deserializer=lrkeeper_dot_v1_dot_run__service__pb2.EditRunResponse.FromString,
                 _registered_method=True)
+        self.RollbackRun = channel.unary_unary(
+                '/lrkeeper.v1.RunService/RollbackRun',
+                request_serializer=lrkeeper_dot_v1_dot_run__service__pb2.RollbackRunRequest.SerializeToString,
+                response_deserializer=lrkeeper_dot_v1_dot_run__service__pb2.RollbackRunResponse.FromString,
+                _registered_method=True)
+        self.ForkRun = channel.unary_unary(
+                '/lrkeeper.v1.RunService/ForkRun',
+                request_serializer=lrkeeper_dot_v1_dot_run__service__pb2.ForkRunRequest.SerializeToString,
+                response_deserializer=lrkeeper_dot_v1_dot_run__service__pb2.ForkRunResponse.FromString,
+                _registered_method=True)
+        self.ReportDeviation = channel.unary_unary(
+                '/lrkeeper.v1.RunService/ReportDeviation',
+                request_serializer=lrkeeper_dot_v1_dot_run__service__pb2.ReportDeviationRequest.SerializeToString,
+                response_deserializer=lrkeeper_dot_v1_dot_run__service__pb2.ReportDeviationResponse.FromString,
+                _registered_method=True)
         self.GetRun = channel.unary_unary(
                 '/lrkeeper.v1.RunService/GetRun',
                 request_serializer=lrkeeper_dot_v1_dot_run__service__pb2.GetRunRequest.SerializeToString,
@@ -137,6 +152,35 @@ class RunServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RollbackRun(self, request, context):
+        """Takes a run back to a step: it goes on from there on a new branch, and the start that holds it is
+        fenced in the same transaction. The branch that is left stays readable.
+        NOT_FOUND: no such run. ABORTED: the run's revision is not the expected one. ALREADY_EXISTS: the
+        request id was used for another rollback. OUT_OF_RANGE: the step is not one of the run's
+        timeline. FAILED_PRECONDITION: the run is finished, or its schedule cannot go on from there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForkRun(self, request, context):
+        """Begins another run where this one was at a step; this one is left as it is.
+        NOT_FOUND: no such run or branch. ALREADY_EXISTS: the new name is taken, or the request id was
+        used for another fork. OUT_OF_RANGE: the step is not committed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportDeviation(self, request, context):
+        """Records what a rank used while no server could be reached. The same again changes nothing.
+        NOT_FOUND: no such run or branch. FAILED_PRECONDITION: a newer start holds the run, or the
+        database is another than the one the run was acquired from.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetRun(self, request, context):
         """NOT_FOUND: no such run.
         """
@@ -201,6 +245,21 @@ def add_RunServiceServicer_to_server(servicer, server):
                     servicer.EditRun,
                     request_deserializer=lrkeeper_dot_v1_dot_run__service__pb2.EditRunRequest.FromString,
                     response_serializer=lrkeeper_dot_v1_dot_run__service__pb2.EditRunResponse.SerializeToString,
+            ),
+            'RollbackRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollbackRun,
+                    request_deserializer=lrkeeper_dot_v1_dot_run__service__pb2.RollbackRunRequest.FromString,
+                    response_serializer=lrkeeper_dot_v1_dot_run__service__pb2.RollbackRunResponse.SerializeToString,
+            ),
+            'ForkRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForkRun,
+                    request_deserializer=lrkeeper_dot_v1_dot_run__service__pb2.ForkRunRequest.FromString,
+                    response_serializer=lrkeeper_dot_v1_dot_run__service__pb2.ForkRunResponse.SerializeToString,
+            ),
+            'ReportDeviation': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportDeviation,
+                    request_deserializer=lrkeeper_dot_v1_dot_run__service__pb2.ReportDeviationRequest.FromString,
+                    response_serializer=lrkeeper_dot_v1_dot_run__service__pb2.ReportDeviationResponse.SerializeToString,
             ),
             'GetRun': grpc.unary_unary_rpc_method_handler(
                     servicer.GetRun,
@@ -323,6 +382,87 @@ class RunService(object):
             '/lrkeeper.v1.RunService/EditRun',
             lrkeeper_dot_v1_dot_run__service__pb2.EditRunRequest.SerializeToString,
             lrkeeper_dot_v1_dot_run__service__pb2.EditRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollbackRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lrkeeper.v1.RunService/RollbackRun',
+            lrkeeper_dot_v1_dot_run__service__pb2.RollbackRunRequest.SerializeToString,
+            lrkeeper_dot_v1_dot_run__service__pb2.RollbackRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForkRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lrkeeper.v1.RunService/ForkRun',
+            lrkeeper_dot_v1_dot_run__service__pb2.ForkRunRequest.SerializeToString,
+            lrkeeper_dot_v1_dot_run__service__pb2.ForkRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportDeviation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lrkeeper.v1.RunService/ReportDeviation',
+            lrkeeper_dot_v1_dot_run__service__pb2.ReportDeviationRequest.SerializeToString,
+            lrkeeper_dot_v1_dot_run__service__pb2.ReportDeviationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -65,6 +65,23 @@ class RunServiceStub:
     request id was used for another edit. OUT_OF_RANGE: the edit could act only after
     `not_after_step`. FAILED_PRECONDITION: the run is finished.
     """
+    RollbackRun: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.RollbackRunRequest, _run_service_pb2.RollbackRunResponse]
+    """Takes a run back to a step: it goes on from there on a new branch, and the start that holds it is
+    fenced in the same transaction. The branch that is left stays readable.
+    NOT_FOUND: no such run. ABORTED: the run's revision is not the expected one. ALREADY_EXISTS: the
+    request id was used for another rollback. OUT_OF_RANGE: the step is not one of the run's
+    timeline. FAILED_PRECONDITION: the run is finished, or its schedule cannot go on from there.
+    """
+    ForkRun: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.ForkRunRequest, _run_service_pb2.ForkRunResponse]
+    """Begins another run where this one was at a step; this one is left as it is.
+    NOT_FOUND: no such run or branch. ALREADY_EXISTS: the new name is taken, or the request id was
+    used for another fork. OUT_OF_RANGE: the step is not committed.
+    """
+    ReportDeviation: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.ReportDeviationRequest, _run_service_pb2.ReportDeviationResponse]
+    """Records what a rank used while no server could be reached. The same again changes nothing.
+    NOT_FOUND: no such run or branch. FAILED_PRECONDITION: a newer start holds the run, or the
+    database is another than the one the run was acquired from.
+    """
     GetRun: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.GetRunRequest, _run_service_pb2.GetRunResponse]
     """NOT_FOUND: no such run."""
     ListRuns: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.ListRunsRequest, _run_service_pb2.ListRunsResponse]
@@ -123,6 +140,23 @@ class RunServiceAsyncStub(RunServiceStub):
     NOT_FOUND: no such run. ABORTED: the run's revision is not the expected one. ALREADY_EXISTS: the
     request id was used for another edit. OUT_OF_RANGE: the edit could act only after
     `not_after_step`. FAILED_PRECONDITION: the run is finished.
+    """
+    RollbackRun: _aio.UnaryUnaryMultiCallable[_run_service_pb2.RollbackRunRequest, _run_service_pb2.RollbackRunResponse]  # type: ignore[assignment]
+    """Takes a run back to a step: it goes on from there on a new branch, and the start that holds it is
+    fenced in the same transaction. The branch that is left stays readable.
+    NOT_FOUND: no such run. ABORTED: the run's revision is not the expected one. ALREADY_EXISTS: the
+    request id was used for another rollback. OUT_OF_RANGE: the step is not one of the run's
+    timeline. FAILED_PRECONDITION: the run is finished, or its schedule cannot go on from there.
+    """
+    ForkRun: _aio.UnaryUnaryMultiCallable[_run_service_pb2.ForkRunRequest, _run_service_pb2.ForkRunResponse]  # type: ignore[assignment]
+    """Begins another run where this one was at a step; this one is left as it is.
+    NOT_FOUND: no such run or branch. ALREADY_EXISTS: the new name is taken, or the request id was
+    used for another fork. OUT_OF_RANGE: the step is not committed.
+    """
+    ReportDeviation: _aio.UnaryUnaryMultiCallable[_run_service_pb2.ReportDeviationRequest, _run_service_pb2.ReportDeviationResponse]  # type: ignore[assignment]
+    """Records what a rank used while no server could be reached. The same again changes nothing.
+    NOT_FOUND: no such run or branch. FAILED_PRECONDITION: a newer start holds the run, or the
+    database is another than the one the run was acquired from.
     """
     GetRun: _aio.UnaryUnaryMultiCallable[_run_service_pb2.GetRunRequest, _run_service_pb2.GetRunResponse]  # type: ignore[assignment]
     """NOT_FOUND: no such run."""
@@ -197,6 +231,41 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         NOT_FOUND: no such run. ABORTED: the run's revision is not the expected one. ALREADY_EXISTS: the
         request id was used for another edit. OUT_OF_RANGE: the edit could act only after
         `not_after_step`. FAILED_PRECONDITION: the run is finished.
+        """
+
+    @_abc_1.abstractmethod
+    def RollbackRun(
+        self,
+        request: _run_service_pb2.RollbackRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_run_service_pb2.RollbackRunResponse, _abc.Awaitable[_run_service_pb2.RollbackRunResponse]]:
+        """Takes a run back to a step: it goes on from there on a new branch, and the start that holds it is
+        fenced in the same transaction. The branch that is left stays readable.
+        NOT_FOUND: no such run. ABORTED: the run's revision is not the expected one. ALREADY_EXISTS: the
+        request id was used for another rollback. OUT_OF_RANGE: the step is not one of the run's
+        timeline. FAILED_PRECONDITION: the run is finished, or its schedule cannot go on from there.
+        """
+
+    @_abc_1.abstractmethod
+    def ForkRun(
+        self,
+        request: _run_service_pb2.ForkRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_run_service_pb2.ForkRunResponse, _abc.Awaitable[_run_service_pb2.ForkRunResponse]]:
+        """Begins another run where this one was at a step; this one is left as it is.
+        NOT_FOUND: no such run or branch. ALREADY_EXISTS: the new name is taken, or the request id was
+        used for another fork. OUT_OF_RANGE: the step is not committed.
+        """
+
+    @_abc_1.abstractmethod
+    def ReportDeviation(
+        self,
+        request: _run_service_pb2.ReportDeviationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_run_service_pb2.ReportDeviationResponse, _abc.Awaitable[_run_service_pb2.ReportDeviationResponse]]:
+        """Records what a rank used while no server could be reached. The same again changes nothing.
+        NOT_FOUND: no such run or branch. FAILED_PRECONDITION: a newer start holds the run, or the
+        database is another than the one the run was acquired from.
         """
 
     @_abc_1.abstractmethod
