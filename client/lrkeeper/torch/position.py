@@ -6,8 +6,6 @@ Knows neither the scheduler nor the optimizer.
 from __future__ import annotations
 
 import logging
-import random
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -18,11 +16,12 @@ from lrkeeper.client import Client
 from lrkeeper.local import LocalRuns
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.composable.parameters import filled
-from lrkeeper.schedules.cursor import FAILURES
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.torch import launch
 from lrkeeper.torch.options import Options
+from lrkeeper.torch.quick import Quick
 from lrkeeper.torch.source import Runs, runs_of
+from lrkeeper.torch.supply import Supply, failure_of
 from lrkeeper.torch.ticket import Ticket, unopened
 
 _log = logging.getLogger("lrkeeper")
@@ -31,15 +30,66 @@ _LOOK_SECONDS = 3.0
 
 
 class Position:
-    """Where a scheduler stands. `ticket` is None until the run is opened or a state dict is loaded."""
+    """Where a scheduler stands: a place on a run, and the rows that are held from there on."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.ticket: Ticket | None = None
+        self._ticket: Ticket | None = None
         self._opened = False
-        self._frontier = 0  # the highest that the run is known to have
         self._reserved = ""
         self._runs: Runs | None = None
+        self._supply = Supply(options.seconds_ahead, options.max_stall)
+        self._quick: Quick | None = None
+
+    @property
+    def ticket(self) -> Ticket | None:
+        """The place; None until the run is opened or a state dict is loaded."""
+        quick = self._quick
+        if quick is not None and self._ticket is not None and quick.step != self._ticket.step:
+            window = self._supply.at(quick.step)
+            assert window is not None
+            self._ticket = self._ticket.moved(quick.step, window)
+        return self._ticket
+
+    @ticket.setter
+    def ticket(self, ticket: Ticket | None) -> None:
+        self.rest()
+        self._ticket = ticket
+
+    def rest(self) -> Quick | None:
+        """End the quick steps, if there were any; return what took them."""
+        quick = self._quick
+        if quick is not None:
+            self._ticket = self.ticket
+            self._quick = None
+            quick.end()
+        return quick
+
+    def quicken(self, quick: Quick) -> bool:
+        """Let the next steps be taken from memory, as far as they are held. False if none is."""
+        self._quick = quick
+        if self.more(quick):
+            return True
+        self._quick = None
+        return False
+
+    def look_ahead(self) -> None:
+        """Ask for rows to come in the background, if it is time."""
+        if self._opened and self.ticket is not None:
+            self._supply.look_ahead(self._connected(), self.ticket)
+
+    def more(self, quick: Quick) -> bool:
+        """See to it that a quick step has rows to take; False if it must be taken the slow way."""
+        ticket = self.ticket
+        if quick is not self._quick or ticket is None:
+            return False
+        self.look_ahead()
+        window = self._supply.at(ticket.step + 1)
+        if window is None or window.table is None:
+            return False
+        end = min(window.table.end_step, self._supply.next_look(ticket.step))
+        quick.load(window.table, ticket.step, max(end, ticket.step + 2))
+        return True
 
     def prepare(self) -> None:
         """See that the server answers, and set a name aside for a run that was given none.
@@ -69,7 +119,7 @@ class Position:
     def is_next_committed(self) -> bool:
         """Whether the next step is known to be committed: it is gone through again, or a rank is ahead."""
         ticket = self.ticket
-        return ticket is not None and ticket.step + 1 < max(ticket.place.frontier, self._frontier)
+        return ticket is not None and ticket.step + 1 < max(ticket.place.frontier, self._supply.frontier)
 
     def definition(self, schedule: Schedule | str) -> Schedule:
         """Return a definition with its parameters' numbers, of a stored schedule by its name.
@@ -106,6 +156,7 @@ class Position:
         launch.take_run(place.run, self)
         self._opened = True
         self.ticket = _at_start(place, start.groups)
+        self._supply.begin(place.frontier)
         _say_where(place, resumed=start.checkpoint is not None)
 
     def grow(self, schedule: Schedule | str, groups: tuple[views.Group, ...]) -> None:
@@ -117,8 +168,8 @@ class Position:
         if isinstance(self._connected(), Client):
             start = replace(start, origin=None)
         place = self._connected().acquire_run(start, patience=self.options.max_stall)
-        self._frontier = place.frontier
         self.ticket = _at_start(place, groups)
+        self._supply.begin(place.frontier)
 
     def next(self, given: Given = NOTHING) -> Ticket:
         """Return the ticket of the next step, which is given this; the position stays.
@@ -128,25 +179,10 @@ class Position:
         """
         ticket = self.ticket
         assert ticket is not None
-        step = ticket.step + 1
-        window = self._window(ticket, step, given)
-        self._frontier = max(self._frontier, window.frontier)
+        window = self._supply.take(self._connected(), ticket, given, self.options.max_stall)
         if window.table is None:
-            failure = window.failure
-            assert failure is not None
-            raise FAILURES.get(failure.type, RuntimeError)(
-                f"step {step} of run {ticket.place.run!r} cannot be reached: {failure.message}"
-            )
-        return replace(
-            ticket,
-            step=step,
-            values=window.table,
-            revision=window.revision,
-            schedule=window.schedule or ticket.schedule,
-            cursor=window.cursor,
-            cursor_step=window.cursor_step,
-            given=window.given,
-        )
+            raise failure_of(window, ticket)
+        return ticket.moved(ticket.step + 1, window)
 
     def finish(self) -> None:
         """Mark the run finished, if it was opened. Raises RunFenced."""
@@ -202,11 +238,12 @@ class Position:
         """Stand where `read` said. Another run is taken at the next step."""
         before = self.ticket if self._opened else None
         if before is None or ticket is None or before.place.run_uid != ticket.place.run_uid:
-            self._opened, self._frontier = False, 0
+            self._opened = False
             self._drop_empty(before)
         elif before.place.branch != ticket.place.branch:
-            self._opened, self._frontier = False, 0
+            self._opened = False
         self.ticket = ticket
+        self._supply.begin(self._supply.frontier if self._opened else 0)
 
     # Within.
 
@@ -275,35 +312,6 @@ class Position:
                 found = runs.get_run(before.place.run)
                 if found.uid == before.place.run_uid and found.frontier == found.origin_step + 1:
                     runs.delete_run(before.place.run, force=True)
-
-    def _window(self, ticket: Ticket, step: int, given: Given) -> views.Window:
-        """Return one step's row.
-
-        A frontier far behind comes nearer with every call; but where another rank is far behind, the run
-        waits for it, and so does this one.
-        """
-        frontier = -1
-        end = time.monotonic() + self.options.max_stall
-        while True:
-            window = self._connected().next_lr(
-                ticket.place,
-                step,
-                applied_step=ticket.step,
-                revision=ticket.revision,
-                given=given,
-                patience=self.options.max_stall,
-            )
-            failure = window.failure
-            if window.table is not None or (failure is not None and failure.step <= step):
-                return window
-            if window.frontier <= frontier:
-                if time.monotonic() > end:
-                    raise errors.Stalled(
-                        f"run {ticket.place.run!r} has stayed at step {frontier} for "
-                        f"{self.options.max_stall:.0f} s, and this rank is at {ticket.step}: another rank is far behind"
-                    )
-                time.sleep(random.uniform(0.005, 0.05))  # noqa: S311
-            frontier = window.frontier
 
 
 def _at_start(place: views.Place, groups: tuple[views.Group, ...]) -> Ticket:

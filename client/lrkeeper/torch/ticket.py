@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lrkeeper.errors import BadCheckpoint
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
-from lrkeeper.views import Checkpoint, Group, Origin, Place
+from lrkeeper.views import Checkpoint, Group, Origin, Place, Window
 
 VERSION = 1
 
@@ -40,6 +40,20 @@ class Ticket:
     def origin(self) -> Origin:
         """What a run that begins here needs."""
         return Origin(self.schedule, self.cursor, self.cursor_step, self.values, self.given)
+
+    def moved(self, step: int, window: Window) -> Ticket:
+        """Return the ticket of another step of the branch, which a window has."""
+        assert window.table is not None
+        return replace(
+            self,
+            step=step,
+            values=window.table.cut(step, step + 1),
+            revision=window.revision,
+            schedule=window.schedule or self.schedule,
+            cursor=window.cursor,
+            cursor_step=window.cursor_step,
+            given=window.given,
+        )
 
     def to_state(self) -> dict[str, Any]:
         """Return the ticket as primitives."""
