@@ -31,11 +31,14 @@ class Runs(Protocol):
     ) -> views.Window: ...
 
 
+_LOOK_SECONDS = 3.0  # a server restarts meanwhile, and one that is not there is told of soon
+
+
 def runs_of(settings: Settings) -> Runs:
-    """Return the way to a server, one a process; raises if it does not answer."""
+    """Return the way to a server, one a process; raises ServerUnavailable if it cannot be reached for 3 s."""
     runs = _runs_of(settings, os.getpid())
     if isinstance(runs, Client):
-        runs.get_server()
+        runs.get_server(patience=_LOOK_SECONDS)
     return runs
 
 
