@@ -13,6 +13,7 @@ from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
 
 OnExisting = Literal["resume", "new_branch", "takeover"]
+DeviationKind = Literal["hold", "forecast"]
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ class Kept:
 
     @property
     def _torch_class_step(self) -> Callable[[Any], None] | None:
-        """torch's step, if it is the one that keeps no books but an LRScheduler's."""
+        """Torch's step, if it is the one that keeps no books but an LRScheduler's."""
         step: Any = super().step  # type: ignore[misc]
         return LRScheduler.step if step.__func__ is LRScheduler.step else None
 
