@@ -186,6 +186,7 @@ def _take(tx: Transaction, start: Start, carried: Carried | None, run: Run, now:
         schedule_uid=run.schedule_uid,
     )
     tx.insert_incarnation(_incarnation(start, run, grant.resume_step, now))
+    tx.drop_rank_progress(run.uid, below=run.fence)
     return acquired(tx, run, branch, grant.resume_step)
 
 
