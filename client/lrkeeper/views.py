@@ -72,6 +72,8 @@ class Start:
     """Whether the start holds the run and has added param groups at the checkpoint's step."""
     parameters: Mapping[str, float] = field(default_factory=dict)
     """The numbers of the definition's parameters."""
+    leaves_plan: bool = False
+    """Whether the start holds the run, alone, and leaves what is committed beyond the checkpoint's step."""
 
 
 @dataclass(frozen=True)
