@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from lrkeeper.errors import StorageUnavailable
 from lrkeeper.schedules.numbers import to_float32
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.records import Branch, ParamGroup
@@ -95,3 +96,25 @@ def test_branches_of_one_number_belong_to_their_runs(calls: Calls) -> None:
     assert calls.read(lambda tx: tx.branch(other.uid, 1)) == others
     assert calls.read(lambda tx: tx.branch(one.uid, 2)) is None
     assert calls.read(lambda tx: tx.branch("nobody", 1)) is None
+
+
+def test_a_branch_is_found_by_the_request_that_made_it(calls: Calls) -> None:
+    run, other = a_run(), a_run()
+    made = {"author": WORDS, "reason": WORDS, "request_id": "request", "digest": "d" * 64}
+    first, rolled_back = a_branch(run), a_branch(run, branch=2, parent=1, fork_step=5, **made)
+    elsewhere = a_branch(other, request_id="request")
+    calls.store(run, other, first, rolled_back, elsewhere)
+
+    assert calls.read(lambda tx: tx.branch_by_request(run.uid, "request")) == rolled_back
+    assert calls.read(lambda tx: tx.branch_by_request(other.uid, "request")) == elsewhere
+    assert calls.read(lambda tx: tx.branch_by_request(run.uid, "another")) is None
+    assert calls.read(lambda tx: tx.branch(run.uid, 1)) == first
+
+
+def test_a_request_id_makes_one_branch_of_a_run(calls: Calls) -> None:
+    run = a_run()
+    calls.store(run, a_branch(run, request_id="request"))
+
+    with pytest.raises(StorageUnavailable):
+        calls.store(a_branch(run, branch=2, request_id="request"))
+    assert calls.read(lambda tx: tx.branch(run.uid, 2)) is None

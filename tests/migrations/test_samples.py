@@ -137,6 +137,17 @@ def test_a_run_keeps_the_numbers_that_it_gave_to_parameters(
     )
 
 
+def test_what_ranks_said_and_did_is_kept(upgraded: Database, client: Client) -> None:
+    if not upgraded.rows("SELECT 1 FROM rank_progress"):  # schemas before 0004
+        return
+    assert upgraded.rows("SELECT forked_from_name, forked_from_step FROM runs WHERE name = 'edited'") == [
+        ("früher", 40)
+    ]
+    assert upgraded.rows("SELECT kind, first_step, count FROM deviations") == [("hold", 5, 2)]
+    assert upgraded.rows("SELECT effective_step, reason FROM lost_edits") == [(9, "verloren – 失")]
+    assert client.get_run("edited").frontier == 8
+
+
 def test_its_steps_have_their_values(client: Client) -> None:
     assert lrs(client, "edited", range(8)) == [3, 3, 1.5, 1.5, 0.75, 0.75, 3 / 4**5 / 4, 3 / 4**5 / 16]
     assert lrs(client, "follower", range(6)) == [3, 3, 1.5, 1.5, 3, 1.5]

@@ -11,10 +11,11 @@ SILENT_AFTER_US = 60_000_000
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a rank said last: the step its optimizer has, and when (microseconds)."""
+    """What a rank said last: the step its optimizer has, when, and how long after the time before (microseconds)."""
 
     applied_step: int
     at: int
+    every: int = 0
 
 
 def lowest_applied(ranks: Iterable[Heard], now: int) -> int | None:
