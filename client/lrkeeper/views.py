@@ -13,6 +13,7 @@ from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
 
 OnExisting = Literal["resume", "new_branch", "takeover"]
+OnResume = Literal["exact", "server", "checkpoint", "error"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ class Start:
     """Whether the start holds the run and has added param groups at the checkpoint's step."""
     parameters: Mapping[str, float] = field(default_factory=dict)
     """The numbers of the definition's parameters."""
+    on_resume: OnResume = "exact"
+    """What a start with a checkpoint wants of its run; "checkpoint" needs `origin`."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,21 @@ class Lineage:
 
     branch: int
     origin_step: int
+    author: str = ""
+    reason: str = ""
+    """Who made the branch and why, if an operator did."""
+    time: datetime | None = None
+    """When; None if no operator did."""
+
+
+@dataclass(frozen=True)
+class ForkedFrom:
+    """The step that a run had in common with another one last."""
+
+    run: str
+    run_uid: str
+    branch: int
+    step: int
 
 
 @dataclass(frozen=True)
@@ -172,6 +190,7 @@ class Run:
     edits: tuple[Edit, ...]
     lineage: tuple[Lineage, ...]
     """The branches whose steps the timeline has, in order of steps; the last is `branch`."""
+    forked_from: ForkedFrom | None = None
 
 
 @dataclass(frozen=True)
@@ -194,6 +213,20 @@ class Edited:
     revision: int
     effective_step: int
     clamped: bool
+    preview: Table
+    failure: Failure | None
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """A run taken back. `dropped` act no more; `preview` begins at the last step that stays."""
+
+    branch: int
+    fence: int
+    """What starts of the job must be above; the one that held the run is fenced."""
+    frontier: int
+    revision: int
+    dropped: tuple[Edit, ...]
     preview: Table
     failure: Failure | None
 

@@ -314,8 +314,10 @@ class Hold:
         if self._first is not None:
             self._check_groups(scheduler)
         definition = self._defined(scheduler)
-        if self.opened:
+        before = self.position.ticket
+        if before is not None:
             self.position.open(definition, self._groups, None)
+            self._follow(scheduler, before)
             return
         if self._first is None:
             self._first = groups.values(scheduler.optimizer, self._tracks)
@@ -332,6 +334,26 @@ class Hold:
             assert self._own is not None
             origin = views.Origin(self._own, self._start, 0, Table.from_rows(0, [self._first]))
         self.position.open(definition, self._groups, origin)
+
+    def _follow(self, scheduler: Any, before: Ticket) -> None:
+        """Stand where the run goes on, also if that is another step than the state's.
+
+        Raises ResumeRefused where torch keeps books, which are those of the state's step.
+        """
+        ticket = self.position.ticket
+        assert ticket is not None
+        if ticket.step == before.step:
+            return
+        if not self.definition_is_given:
+            self.position.leave(before)
+            raise errors.ResumeRefused(
+                f"run {ticket.place.run!r} goes on at step {ticket.step} (on_resume='server'), and torch's own books in "
+                f"the state dict are those of step {before.step}: use RemoteLR for that, or say on_resume='exact'",
+                run=ticket.place.run,
+                step=ticket.step,
+            )
+        scheduler.last_epoch += ticket.step - before.step
+        scheduler._step_count += ticket.step - before.step
 
     def _listen(self, scheduler: Any) -> None:
         """Wake at the next `optimizer.step()`.

@@ -20,7 +20,7 @@ from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.composable.parameters import filled
 from lrkeeper.schedules.cursor import FAILURES
 from lrkeeper.schedules.given import NOTHING, Given
-from lrkeeper.torch import launch
+from lrkeeper.torch import launch, resuming
 from lrkeeper.torch.options import Options
 from lrkeeper.torch.source import Runs, runs_of
 from lrkeeper.torch.ticket import Ticket, unopened
@@ -103,6 +103,7 @@ class Position:
         """
         start = self._start(schedule, groups, origin)
         place = self._connected().acquire_run(start, patience=self.options.max_stall)
+        resuming.tell(start, place, self.ticket, groups)
         launch.take_run(place.run, self)
         self._opened = True
         self.ticket = _at_start(place, start.groups)
@@ -182,6 +183,8 @@ class Position:
             )
         given = self.options.run
         if given is not None and given != ticket.place.run:
+            if resuming.is_fork(self._connected(), given, ticket):
+                return replace(ticket, place=replace(ticket.place, run=given))
             raise errors.BadCheckpoint(
                 f"the state dict is of run {ticket.place.run!r}, and the scheduler was given run={given!r}; "
                 "leave run= out to go on with that run, or do not load the state to begin a new one"
@@ -208,6 +211,10 @@ class Position:
             self._opened, self._frontier = False, 0
         self.ticket = ticket
 
+    def leave(self, ticket: Ticket) -> None:
+        """Stand at a ticket's place; its run is taken again at the next step."""
+        self._opened, self.ticket = False, ticket
+
     # Within.
 
     def _connected(self) -> Runs:
@@ -229,8 +236,8 @@ class Position:
             name = self._reserved
         rank, world_size = launch.world()
         if ticket is not None:
-            create = isinstance(self._connected(), LocalRuns) or self.options.on_missing == "create"
-            origin = ticket.origin if create else None
+            carries = self.options.on_missing == "create" or self.options.on_resume == "checkpoint"
+            origin = ticket.origin if carries or isinstance(self._connected(), LocalRuns) else None
         return views.Start(
             run=name,
             incarnation=incarnation,
@@ -246,6 +253,7 @@ class Position:
             checkpoint=None if ticket is None else ticket.checkpoint,
             origin=origin,
             parameters=self.options.parameters,
+            on_resume=self.options.on_resume,
         )
 
     def _look(self, ticket: Ticket) -> tuple[int, ...]:
@@ -256,7 +264,7 @@ class Position:
         found = None
         with suppress(errors.RunNotFound):
             found = runs.get_run(ticket.place.run, patience=min(self.options.max_stall, _LOOK_SECONDS))
-        if found is None or found.uid != ticket.place.run_uid:
+        if found is None or ticket.place.run_uid not in (found.uid, resuming.forked_from(found)):
             raise errors.RunNotFound(
                 f"run {ticket.place.run!r} (uid {ticket.place.run_uid}) of the state dict is not on the server "
                 f"at {runs.server}: go to the server that has it, or say on_missing='create' to go on from the "

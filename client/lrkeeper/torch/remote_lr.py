@@ -17,13 +17,13 @@ from lrkeeper.schedules.calling import functions_problem
 from lrkeeper.schedules.composable.matching import unmatched
 from lrkeeper.schedules.cursor import begin
 from lrkeeper.schedules.given import AXES, NOTHING, Given, progress_problem
-from lrkeeper.torch import groups
+from lrkeeper.torch import groups, options
 from lrkeeper.torch.calling import calls
 from lrkeeper.torch.hold import Hold
 from lrkeeper.torch.kept import Kept
 from lrkeeper.torch.memories import base_of, row_of
 from lrkeeper.torch.options import OnLocalChange, OnMissing, Options
-from lrkeeper.views import OnExisting
+from lrkeeper.views import OnExisting, OnResume
 
 
 class _Follower(LRScheduler):
@@ -82,13 +82,18 @@ class RemoteLR(Kept, _Follower):
         incarnation: an id that all ranks of this start of the job share; made up if None.
         attempt: orders the starts of the job: an older one than the run has seen is refused.
         on_existing: what to do, without a checkpoint, with a run that exists: "resume" goes through its
-            timeline again, "new_branch" begins anew, "takeover" resumes also where another job has it.
+            timeline again, "new_branch" begins anew, "takeover" resumes also where another job has it;
+            LRKEEPER_ON_EXISTING if None, else "resume".
         on_missing: what to do with a checkpoint whose run the server does not know: "error", or "create"
             a run that goes on from the checkpoint.
         max_stall: seconds a step waits for a server that cannot be reached.
         on_local_change: what to do where other code has written the groups between two steps: "overwrite"
             with the run's values, and warn, or "adopt", so that the run goes on from them.
         parameters: numbers of the definition's parameters, such as {"total_steps": 10_000}.
+        on_resume: what to do with a checkpoint: "exact" goes on at its step with the values that the run has there,
+            "server" at the last step that the run has applied, "checkpoint" from what the checkpoint carries, on a
+            branch of its own, "error" as "exact", but only if the run has not gone on or been edited since;
+            LRKEEPER_ON_RESUME if None, else "exact".
 
     Raises:
         TypeError: optimizer is no torch Optimizer, schedule neither definition nor name, or a param group has no
@@ -112,18 +117,19 @@ class RemoteLR(Kept, _Follower):
         mode: str | None = None,
         incarnation: str | None = None,
         attempt: int | None = None,
-        on_existing: OnExisting = "resume",
+        on_existing: OnExisting | None = None,
         on_missing: OnMissing = "error",
         max_stall: float = 300.0,
         on_local_change: OnLocalChange = "overwrite",
         parameters: Mapping[str, float] | None = None,
+        on_resume: OnResume | None = None,
     ) -> None:
         if not isinstance(schedule, Schedule | str):
             raise TypeError(
                 f"schedule is {schedule!r}; it must be a definition, such as S.StepLR(step_size=30), "
                 "or the name of one stored on the server"
             )
-        options = Options(
+        chosen = Options(
             run,
             unit,
             labels or {},
@@ -131,13 +137,14 @@ class RemoteLR(Kept, _Follower):
             mode,
             incarnation,
             attempt,
-            on_existing,
+            options.on_existing(on_existing),
             on_missing,
             max_stall,
             on_local_change,
             parameters or {},
+            options.on_resume(on_resume),
         )
-        self._hold = Hold(options, _Given(schedule))
+        self._hold = Hold(chosen, _Given(schedule))
         super().__init__(optimizer)
         definition = self._hold.position.definition(schedule)
         if isinstance(definition, S.Tracks):

@@ -261,7 +261,7 @@ def left_branch(start: Start, known: Known) -> WrongBranch:
     assert start.checkpoint is not None
     run, branch = known.run, known.lineage[0]
     how = f"which left branch {branch.parent} at step {branch.fork_step}"
-    why = f" ({taken_back(branch)})" if branch.author is not None else ""
+    why = f" ({taken_back(branch)})" if branch.request_id is not None else ""
     return WrongBranch(
         f"the checkpoint lies at step {start.checkpoint.step} of branch {start.checkpoint.branch}; run "
         f"{run.name!r} is on branch {run.branch}, {how if branch.fork_step is not None else 'which began anew'}{why}; "

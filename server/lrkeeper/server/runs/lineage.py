@@ -37,7 +37,7 @@ def at_step(lineage: Lineage, step: int, groups: int | None = None) -> Branch:
 
 
 def having(lineage: Lineage, branch: Branch, step: int) -> Branch:
-    """Return the branch that has a step: a branch of the lineage, or the one in its past before whose end the step lies.
+    """Return the branch that has a step: one of the lineage, or in its past, if the step lies before its origin.
 
     The earliest one where the step lies before all of them.
     """

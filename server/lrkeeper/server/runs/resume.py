@@ -72,8 +72,8 @@ def check_untouched(start: Start, known: Known) -> None:
     if what:
         raise ResumeRefused(
             f"the checkpoint lies at step {step} of run {run.name!r}, and since then {what}; say "
-            f"on_resume='exact' to go on from there all the same, 'server' to go on from step {last_applied(known)}, or "
-            "'checkpoint' to go on from there as if nothing had happened",
+            f"on_resume='exact' to go on from there all the same, 'server' to go on from step {last_applied(known)}, "
+            "or 'checkpoint' to go on from there as if nothing had happened",
             run=run.name,
         )
 
@@ -84,7 +84,7 @@ def _left(lineage: Sequence[Branch], number: int) -> str:
     if place == 0:
         return ""
     after = lineage[place - 1]
-    if after.author is not None:
+    if after.request_id is not None:
         return taken_back(after)
     if len(after.groups) > len(lineage[place].groups):
         return f"param groups were added at step {after.fork_step}"

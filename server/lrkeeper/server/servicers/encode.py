@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from lrkeeper.schedules import codec
 from lrkeeper.schedules.cursor import Failure
-from lrkeeper.server.runs.records import Block, Edit, Incarnation, ParamGroup, ScheduleRevision
+from lrkeeper.server.runs.records import Block, Branch, Edit, Incarnation, ParamGroup, ScheduleRevision
 from lrkeeper.server.usecases.runs import RunView
 from lrkeeper.v1 import run_pb2, schedule_pb2, schedule_service_pb2
 
@@ -107,8 +107,10 @@ def run(view: RunView, *, with_edits: bool = True) -> run_pb2.Run:
         latest=view.latest.to_message(),
         create_time=time(found.created_at),
         heard_time=time(found.heard_at),
-        lineage=[run_pb2.Lineage(branch=b.branch, origin_step=b.origin.step) for b in reversed(view.lineage)],
+        lineage=map(_lineage, reversed(view.lineage)),
     )
+    if found.forked_from is not None:
+        message.forked_from.CopyFrom(run_pb2.ForkedFrom(**vars(found.forked_from)))
     if view.holder is not None:
         message.holder.CopyFrom(holder(view.holder))
     if view.followed is not None:
@@ -117,6 +119,14 @@ def run(view: RunView, *, with_edits: bool = True) -> run_pb2.Run:
         message.finish_time.CopyFrom(time(found.finished_at))
     if with_edits:
         message.edits.extend(edit(e, view.names) for e in view.edits)
+    return message
+
+
+def _lineage(branch: Branch) -> run_pb2.Lineage:
+    message = run_pb2.Lineage(branch=branch.branch, origin_step=branch.origin.step)
+    if branch.request_id is not None:
+        message.author, message.reason = branch.author, branch.reason
+        message.create_time.CopyFrom(time(branch.created_at))
     return message
 
 
