@@ -347,8 +347,8 @@ class Hold:
         if not self.definition_is_given:
             self.position.leave(before)
             raise errors.ResumeRefused(
-                f"run {ticket.place.run!r} goes on at step {ticket.step} (on_resume='server'), and torch's own books in "
-                f"the state dict are those of step {before.step}: use RemoteLR for that, or say on_resume='exact'",
+                f"run {ticket.place.run!r} goes on at step {ticket.step} (on_resume='server'), and torch's own books "
+                f"in the state dict are those of step {before.step}: use RemoteLR for that, or say on_resume='exact'",
                 run=ticket.place.run,
                 step=ticket.step,
             )

@@ -13,12 +13,14 @@ from lrkeeper.torch.ticket import Ticket
 
 _log = logging.getLogger("lrkeeper")
 
+_LOOK_SECONDS = 3.0
+
 
 def is_fork(runs: Runs, name: str, ticket: Ticket) -> bool:
     """Return whether the server has a run of that name that was forked from the ticket's; it looks at the step."""
     if isinstance(runs, Client):
         with suppress(errors.RunNotFound):
-            return forked_from(runs.get_run(name)) == ticket.place.run_uid
+            return forked_from(runs.get_run(name, patience=_LOOK_SECONDS)) == ticket.place.run_uid
     return False
 
 

@@ -12,6 +12,7 @@ from lrkeeper.cli.edits import put_edits, ruling
 from lrkeeper.cli.forms import definition_text
 from lrkeeper.cli.groups import base_of
 from lrkeeper.cli.options import connect, json_option, run_argument, server_option
+from lrkeeper.cli.run.branches import forked_text, put_branches
 from lrkeeper.cli.run.rows import latest, sampled
 from lrkeeper.cli.run.words import holder_text, labels_text, run_form
 from lrkeeper.cli.screen import ago, facts, put_json, say, time
@@ -39,6 +40,9 @@ def show(name: str, server: str | None, as_json: bool) -> None:
     if run.schedule.kind == "tracks":
         say("")
         put_resolved(run.schedule, [group.name for group in run.groups], base_of(run.groups))
+    if len(run.lineage) > 1 or run.lineage[0].time is not None:
+        say("")
+        put_branches(run)
     if run.edits:
         say("")
         put_edits(run)
@@ -59,7 +63,8 @@ def _facts(run: Run, now: datetime) -> list[tuple[str, str]]:
         ("follows", _follows(run)),
         ("revision", str(run.revision)),
         ("branch", f"{run.branch}, from step {run.origin_step}"),
-        ("holder", holder_text(run.fence, run.holder, now)),
+        ("forked from", forked_text(run)),
+        ("holder", holder_text(run.fence, run.holder, now) if run.holder else f"none (fence {run.fence})"),
         ("heard of", f"{ago((now - run.heard).total_seconds())} ({time(run.heard)})"),
         ("created", time(run.created)),
         ("finished", time(run.finished) if run.finished else ""),

@@ -273,27 +273,28 @@ def left_branch(start: Start, known: Known) -> WrongBranch:
 
 def _check_definition(start: Start, branch: Branch) -> None:
     origin = branch.origin
+    ways = "or start anew with another run name or on_existing='new_branch'"
+    if start.checkpoint is not None:
+        ways += ", or go on with what the checkpoint carries: on_resume='checkpoint'"
     follows_same = start.schedule_uid is not None and start.schedule_uid == origin.schedule_uid
     if follows_same and start.definition != origin.definition and start.parameters != origin.parameters:
         raise ScheduleDiffers(
             f"the job gives its schedule the parameters {dict(start.parameters)}, and run {start.run!r} began with "
             f"{dict(origin.parameters)}; give those, or change the run with `lrkeeper run set-schedule {start.run}`, "
-            "or start anew with another run name or on_existing='new_branch'",
+            f"{ways}",
             run=start.run,
         )
     if not follows_same and not codec.same(start.definition, origin.definition):
         ours, theirs = (codec.from_json(text) for text in (start.definition, origin.definition))
         raise ScheduleDiffers(
             f"the job brings {ours}, and run {start.run!r} began with {theirs}; bring that, or change the "
-            f"run with `lrkeeper run set-schedule {start.run}`, or start anew with another run name or "
-            "on_existing='new_branch'",
+            f"run with `lrkeeper run set-schedule {start.run}`, {ways}",
             run=start.run,
         )
     difference = groups_difference(start.groups, branch.groups)
     if difference:
         raise GroupsDiffer(
-            f"the job's param groups are not those of run {start.run!r}: {difference}; bring those, or start "
-            "anew with another run name or on_existing='new_branch'",
+            f"the job's param groups are not those of run {start.run!r}: {difference}; bring those, {ways}",
             run=start.run,
         )
 
