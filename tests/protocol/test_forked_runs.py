@@ -136,7 +136,7 @@ def test_a_fork_is_forked(client: Client) -> None:
     second = forked(client, first.name, 15)
     assert second.forked_from is not None
     assert (second.forked_from.run, second.forked_from.step) == (first.name, 15)
-    with pytest.raises(StepOutOfRange, match="at_step is 5, .* begins at step 6 and has got to step 20"):
+    with pytest.raises(StepOutOfRange, match=r"at_step is 5, .* begins at step 6 and has got to step 20"):
         forked(client, first.name, 5)
 
 
@@ -146,7 +146,7 @@ def test_a_branch_that_was_left_can_be_forked_beyond_that(client: Client) -> Non
     client.rollback_run(place.run, 10, expected_revision=2, reason="back")
     with pytest.raises(StepOutOfRange, match=r"at_step is 20, which branch 2 .* has got to step 10"):
         forked(client, place.run, 20)
-    with pytest.raises(StepOutOfRange, match="at_step is 31, which branch 1 of"):
+    with pytest.raises(StepOutOfRange, match=r"at_step is 31, which branch 1 of"):
         forked(client, place.run, 31, branch=1)
     run = forked(client, place.run, 20, branch=1)
     assert run.forked_from is not None
