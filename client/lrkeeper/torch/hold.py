@@ -103,6 +103,11 @@ class Hold:
         """Whether there is a place on a run."""
         return self.position.ticket is not None
 
+    @property
+    def settled(self) -> bool:
+        """Whether the place is known: with on_resume="server" the run has to be taken for that."""
+        return self.opened and (self.position.opened or self.position.options.on_resume != "server")
+
     def begin(self, scheduler: Any) -> None:
         """See that the server answers, and wait for the first step.
 
