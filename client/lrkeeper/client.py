@@ -410,9 +410,10 @@ class Client:
             failure=messages.failure(answer.error) if answer.HasField("error") else None,
         )
 
-    def get_server(self) -> views.Server:
+    def get_server(self, *, patience: float | None = None) -> views.Server:
         """Return what the server says of itself."""
-        answer = self._call(lambda c: c.about.GetServer, server_service_pb2.GetServerRequest())
+        request = server_service_pb2.GetServerRequest()
+        answer = self._call(lambda c: c.about.GetServer, request, patience=patience)
         return views.Server(
             version=answer.version,
             evaluator_version=answer.evaluator_version,

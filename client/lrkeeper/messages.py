@@ -106,16 +106,18 @@ def place(start: views.Start, answer: run_service_pb2.AcquireRunResponse) -> vie
 
 def window(request: run_service_pb2.NextLrRequest, answer: run_service_pb2.NextLrResponse) -> views.Window:
     """Return the rows of an answer. Raises BadAnswer if they are not those asked for."""
-    table = None
     if answer.HasField("values"):
-        table = values(answer.values, at_most=request.count)
-        if table.first_step != request.from_step or table.count < 1:
+        first, count = answer.values.first_step, answer.values.count
+        if first != request.from_step or not 1 <= count <= request.count:
             raise BadAnswer(
-                f"the server gave {table.count} steps from {table.first_step}; "
-                f"asked for were {request.count} from {request.from_step}"
+                f"the server gave {count} steps from {first}; asked for were {request.count} from {request.from_step}"
             )
+    return _window(answer, request.count)
+
+
+def _window(answer: run_service_pb2.NextLrResponse, at_most: int) -> views.Window:
     return views.Window(
-        table=table,
+        table=values(answer.values, at_most=at_most) if answer.HasField("values") else None,
         revision=answer.revision,
         frontier=answer.frontier,
         failure=failure(answer.error) if answer.HasField("error") else None,
@@ -124,6 +126,33 @@ def window(request: run_service_pb2.NextLrRequest, answer: run_service_pb2.NextL
         schedule=schedule(answer.schedule) if answer.HasField("schedule") else None,
         given=Given.from_message(answer.given) if answer.HasField("given") else NOTHING,
     )
+
+
+def window_to_bytes(found: views.Window) -> bytes:
+    """Return a window as bytes, as NextLr would send it."""
+    message = run_service_pb2.NextLrResponse(
+        revision=found.revision,
+        frontier=found.frontier,
+        cursor=found.cursor,
+        cursor_step=found.cursor_step,
+    )
+    if found.table is not None:
+        message.values.CopyFrom(found.table.to_message())
+    if found.failure is not None:
+        message.error.step = found.failure.step
+        message.error.type = found.failure.type
+        message.error.message = found.failure.message
+    if found.schedule is not None:
+        message.schedule.CopyFrom(codec.encode(found.schedule))
+    if found.given:
+        message.given.CopyFrom(found.given.to_message())
+    return message.SerializeToString()
+
+
+def window_from_bytes(data: bytes) -> views.Window:
+    """Read what `window_to_bytes` wrote. Raises BadAnswer, or protobuf's DecodeError."""
+    message = run_service_pb2.NextLrResponse.FromString(data)
+    return _window(message, message.values.count)
 
 
 def check_columns(table: Table, groups: tuple[views.Group, ...]) -> None:
@@ -138,8 +167,10 @@ def check_columns(table: Table, groups: tuple[views.Group, ...]) -> None:
 
 def check_numbers(table: Table) -> None:
     """Raise BadAnswer if a table holds a nan."""
-    if any(math.isnan(value) for i in range(len(table.tracks) * table.groups) for value in table.column(i)):
-        raise BadAnswer("the server's values hold a nan")
+    for place in range(len(table.tracks) * table.groups):
+        column = table.column(place)
+        if math.isnan(sum(column)) and any(map(math.isnan, column)):  # the sum has one of inf and -inf too
+            raise BadAnswer("the server's values hold a nan")
 
 
 def values(message: values_pb2.Values, *, at_most: int) -> Table:

@@ -14,6 +14,7 @@ from lrkeeper.schedules.table import Table
 
 OnExisting = Literal["resume", "new_branch", "takeover"]
 OnResume = Literal["exact", "server", "checkpoint", "error"]
+DeviationKind = Literal["hold", "forecast"]
 
 
 @dataclass(frozen=True)

@@ -222,6 +222,24 @@ def test_a_connection_that_was_cut_unnoticed_is_replaced(server: ServerProcess, 
         client.get_server()
 
 
+def test_a_connection_may_take_seconds_to_be_made(server: ServerProcess) -> None:
+    with cable_to(server.address) as cable, Client(cable.address) as client:
+        cable.join_after = 1.5
+        client.get_server()
+
+
+@pytest.mark.parametrize("status", AWAY)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_server_that_is_away_for_a_moment_is_asked_again_at_construction(
+    relay: Relay, status: grpc.StatusCode, kind: str
+) -> None:
+    relay.refuse["GetServer"] = [status] * 3
+    training = Training()
+    scheduler = kept(kind, training.optimizer)
+    assert training.epochs(scheduler, 2) == undisturbed(kind.split()[0], 2)
+    assert not relay.refuse["GetServer"]
+
+
 # A server that goes away under a job.
 
 

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, cast, get_args
 
-from lrkeeper.settings import ON_EXISTING, ON_RESUME, Settings
+from lrkeeper.settings import HORIZON, ON_EXISTING, ON_OUTAGE, ON_RESUME, SYNC, Settings
 from lrkeeper.views import OnExisting, OnResume
 
 OnMissing = Literal["error", "create"]
 OnLocalChange = Literal["adopt", "overwrite"]
+OnOutage = Literal["auto", "wait", "hold", "forecast"]
+Sync = Literal["each", "broadcast"]
 
-
-_VARIABLES = {"on_existing": ON_EXISTING, "on_resume": ON_RESUME}
-
-
-def on_existing(given: OnExisting | None) -> OnExisting:
-    """Return what was given, or else the environment's choice, which `Options` checks."""
-    return given or _from_environment(ON_EXISTING) or "resume"
-
-
-def on_resume(given: OnResume | None) -> OnResume:
-    """Return what was given, or else the environment's choice, which `Options` checks."""
-    return given or _from_environment(ON_RESUME) or "exact"
-
-
-def _from_environment(variable: str) -> Any:
-    return os.environ.get(variable)
+DEFAULT_HORIZON = 30.0
 
 
 @dataclass(frozen=True)
@@ -42,26 +30,60 @@ class Options:
     mode: str | None = None
     incarnation: str | None = None
     attempt: int | None = None
-    on_existing: OnExisting = field(default_factory=lambda: on_existing(None))
+    on_existing: OnExisting | None = None
     on_missing: OnMissing = "error"
     max_stall: float = 300.0
     on_local_change: OnLocalChange = "overwrite"
     parameters: Mapping[str, float] = field(default_factory=dict)
-    on_resume: OnResume = field(default_factory=lambda: on_resume(None))
+    horizon: float | None = None
+    on_outage: OnOutage | None = None
+    sync: Sync | None = None
+    on_resume: OnResume | None = None
 
     def __post_init__(self) -> None:
         for name, value, choices in (
-            ("on_existing", self.on_existing, get_args(OnExisting)),
-            ("on_resume", self.on_resume, get_args(OnResume)),
+            (f"on_existing (or {ON_EXISTING})", self.existing, get_args(OnExisting)),
+            (f"on_resume (or {ON_RESUME})", self.resume, get_args(OnResume)),
             ("on_missing", self.on_missing, get_args(OnMissing)),
             ("on_local_change", self.on_local_change, get_args(OnLocalChange)),
+            (f"on_outage (or {ON_OUTAGE})", self.outage, get_args(OnOutage)),
+            (f"sync (or {SYNC})", self.synchronised, get_args(Sync)),
         ):
             if value not in choices:
-                variable = _VARIABLES.get(name)
-                raise ValueError(
-                    f"{name}{f' ({variable})' if variable else ''} is {value!r}; it must be one of "
-                    f"{', '.join(map(repr, choices))}"
-                )
+                raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, choices))}")
+        if not 0 <= self.seconds_ahead < math.inf:
+            raise ValueError(f"horizon (or {HORIZON}) is {self.seconds_ahead}; it must be 0 seconds or more")
+
+    @property
+    def seconds_ahead(self) -> float:
+        """How many seconds of values to hold. Raises ValueError."""
+        if self.horizon is not None:
+            return self.horizon
+        text = os.environ.get(HORIZON) or str(DEFAULT_HORIZON)
+        try:
+            return float(text)
+        except ValueError as error:
+            raise ValueError(f"{HORIZON} is {text!r}; it must be a number of seconds") from error
+
+    @property
+    def existing(self) -> OnExisting:
+        """What to do, without a checkpoint, with a run that exists."""
+        return self.on_existing or cast(OnExisting, os.environ.get(ON_EXISTING) or "resume")
+
+    @property
+    def resume(self) -> OnResume:
+        """What to do with a checkpoint."""
+        return self.on_resume or cast(OnResume, os.environ.get(ON_RESUME) or "exact")
+
+    @property
+    def outage(self) -> str:
+        """What to do when the window runs out and no server can be reached."""
+        return self.on_outage or os.environ.get(ON_OUTAGE) or "auto"
+
+    @property
+    def synchronised(self) -> str:
+        """Whether each rank asks, or rank 0 for all."""
+        return self.sync or os.environ.get(SYNC) or "each"
 
     @property
     def settings(self) -> Settings:

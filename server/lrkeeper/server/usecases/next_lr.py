@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import NamedTuple
 
 from lrkeeper.errors import (
@@ -55,11 +56,14 @@ class Steps(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """Committed blocks that hold the steps, and what ends them. No block: the frontier is below."""
+    """The values of the steps, and what ends them. No table: the frontier is below.
+
+    All rows are of one revision; either each learned something from outside, or none did.
+    """
 
     table: Table | None
     block: Block | None
-    """The block of the last row."""
+    """The block that the rows are evaluated from: the first one's, or the last one's if that learned something."""
     frontier: int
     failure: Failure | None
     schedule: Schedule | None
@@ -259,7 +263,9 @@ async def _answer(keeper: Keeper, head: Head, steps: Steps, failure: Failure | N
             )
         else:
             blocks = recent
-    last = blocks[-1]
+    whole = len(blocks)
+    blocks = _alike(blocks)
+    first, last = blocks[0], blocks[-1]
     schedule = None
     if last.revision != steps.revision:
         if steps.branch == head.run.branch and last.revision == head.revision:
@@ -269,7 +275,22 @@ async def _answer(keeper: Keeper, head: Head, steps: Steps, failure: Failure | N
                 lambda tx: definition_at(tx, last.run_uid, last.branch, last.table.first_step), writes=False
             )
     table = Table.join([block.table.cut(steps.from_step, end) for block in blocks])
-    return Answer(table, last, head.frontier, failure, schedule)
+    return Answer(
+        table,
+        last if last.given is not None else first,
+        head.frontier,
+        failure if len(blocks) == whole else None,
+        schedule,
+    )
+
+
+def _alike(blocks: list[Block]) -> list[Block]:
+    """Return the blocks up to the first of another revision, or that differs in having learned something or not."""
+    first = blocks[0]
+    if len(blocks) == 1:
+        return blocks
+    kind = (first.revision, first.given is None)
+    return list(takewhile(lambda block: (block.revision, block.given is None) == kind, blocks))
 
 
 def _recent(head: Head, steps: Steps, end: int) -> list[Block] | None:
