@@ -25,6 +25,10 @@ _NUMBER_NAMES: dict[int, Literal["float64", "float32"]] = {
     run_pb2.NUMBER_FLOAT64: "float64",
     run_pb2.NUMBER_FLOAT32: "float32",
 }
+_KINDS = {
+    "hold": run_pb2.DEVIATION_KIND_HOLD,
+    "forecast": run_pb2.DEVIATION_KIND_FORECAST,
+}
 _ON_EXISTING = {
     "resume": run_service_pb2.ON_EXISTING_RESUME,
     "new_branch": run_service_pb2.ON_EXISTING_NEW_BRANCH,
@@ -247,19 +251,13 @@ def run(message: run_pb2.Run) -> views.Run:
         heard=time(message.heard_time),
         finished=time(message.finish_time) if message.HasField("finish_time") else None,
         edits=tuple(edit(e) for e in message.edits),
-        lineage=tuple(_lineage(each) for each in message.lineage)
+        lineage=tuple(map(_lineage, message.lineage))
         or (views.Lineage(message.branch, message.origin_step),),
+        ranks=tuple(map(_rank, message.ranks)),
+        deviations=tuple(map(deviation, message.deviations)),
+        lost_edits=tuple(views.LostEdit(edit(e.edit), time(e.found_time)) for e in message.lost_edits),
         forked_from=_forked_from(message.forked_from) if message.HasField("forked_from") else None,
     )
-
-
-def _lineage(message: run_pb2.Lineage) -> views.Lineage:
-    made = time(message.create_time) if message.HasField("create_time") else None
-    return views.Lineage(message.branch, message.origin_step, message.author, message.reason, made)
-
-
-def _forked_from(message: run_pb2.ForkedFrom) -> views.ForkedFrom:
-    return views.ForkedFrom(message.run, message.run_uid, message.branch, message.step)
 
 
 def rolled_back(message: run_service_pb2.RollbackRunResponse) -> views.RolledBack:
@@ -272,6 +270,33 @@ def rolled_back(message: run_service_pb2.RollbackRunResponse) -> views.RolledBac
         dropped=tuple(edit(e) for e in message.dropped),
         preview=values(message.preview, at_most=64),
         failure=failure(message.error) if message.HasField("error") else None,
+    )
+
+
+def deviation(message: run_pb2.Deviation) -> views.Deviation:
+    """Return a deviation."""
+    return views.Deviation(
+        branch=message.branch,
+        fence=message.fence,
+        rank=message.rank,
+        values=values(message.values, at_most=1 << 20),
+        kind="forecast" if message.kind == run_pb2.DEVIATION_KIND_FORECAST else "hold",
+        time=time(message.create_time),
+    )
+
+
+def deviation_request(
+    place: views.Place, table: Table, kind: views.DeviationKind
+) -> run_service_pb2.ReportDeviationRequest:
+    """Return the message of what a rank had instead of the run's values."""
+    return run_service_pb2.ReportDeviationRequest(
+        run_uid=place.run_uid,
+        store_epoch=place.store_epoch,
+        fence=place.fence,
+        branch=place.branch,
+        rank=place.rank,
+        values=table.to_message(),
+        kind=_KINDS[kind],
     )
 
 
@@ -303,6 +328,7 @@ def explanation(message: run_service_pb2.ExplainResponse) -> views.Explanation:
         holder=holder(message.holder) if message.HasField("holder") else None,
         origin=message.origin,
         given=Given.from_message(message.given),
+        deviations=tuple(map(deviation, message.deviations)),
     )
 
 
@@ -338,3 +364,16 @@ def _group(message: run_pb2.ParamGroup) -> views.Group:
         initial={track.track: track.initial for track in message.tracks},
         current={track.track: track.current for track in message.tracks},
     )
+
+
+def _lineage(message: run_pb2.Lineage) -> views.Lineage:
+    made = time(message.create_time) if message.HasField("create_time") else None
+    return views.Lineage(message.branch, message.origin_step, message.author, message.reason, made)
+
+
+def _rank(message: run_pb2.RankProgress) -> views.RankProgress:
+    return views.RankProgress(message.rank, message.applied_step, time(message.heard_time), message.silent)
+
+
+def _forked_from(message: run_pb2.ForkedFrom) -> views.ForkedFrom:
+    return views.ForkedFrom(message.run_uid, message.run, message.branch, message.step)

@@ -150,19 +150,49 @@ class Lineage:
     origin_step: int
     author: str = ""
     reason: str = ""
-    """Who made the branch and why, if an operator did."""
     time: datetime | None = None
-    """When; None if no operator did."""
+    """Set if an operator made the branch: who, why and when."""
 
 
 @dataclass(frozen=True)
 class ForkedFrom:
     """The step that a run had in common with another one last."""
 
-    run: str
     run_uid: str
+    run: str
     branch: int
     step: int
+
+
+@dataclass(frozen=True)
+class RankProgress:
+    """What a rank of the start that holds a run said last: the step whose values its optimizer has."""
+
+    rank: int
+    applied_step: int
+    heard: datetime
+    silent: bool
+    """Not heard of for so long that it holds nothing back."""
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """Steps that a rank went through without the run's values, because no server could be reached."""
+
+    branch: int
+    fence: int
+    rank: int
+    values: Table
+    kind: DeviationKind
+    time: datetime
+
+
+@dataclass(frozen=True)
+class LostEdit:
+    """An edit that was lost with an older state of the database, as a job remembered it."""
+
+    edit: Edit
+    found: datetime
 
 
 @dataclass(frozen=True)
@@ -191,6 +221,11 @@ class Run:
     edits: tuple[Edit, ...]
     lineage: tuple[Lineage, ...]
     """The branches whose steps the timeline has, in order of steps; the last is `branch`."""
+    ranks: tuple[RankProgress, ...] = ()
+    """The ranks of the start that holds the run, as far as they were heard of. Only of a run got by name."""
+    deviations: tuple[Deviation, ...] = ()
+    """The newest first; not all where there are many. Only of a run got by name."""
+    lost_edits: tuple[LostEdit, ...] = ()
     forked_from: ForkedFrom | None = None
 
 
@@ -249,6 +284,8 @@ class Explanation:
     holder: Holder | None
     origin: bool
     given: Given
+    deviations: tuple[Deviation, ...] = ()
+    """What ranks had at the step instead."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def saved_at(kind: str, step: int, to: int) -> dict[str, Any]:
     training = Training()
     scheduler = kept(kind, training.optimizer)
     training.epochs(scheduler, step)
-    state = copy.deepcopy(scheduler.state_dict())
+    state: dict[str, Any] = copy.deepcopy(scheduler.state_dict())
     training.epochs(scheduler, to - step)
     return state
 

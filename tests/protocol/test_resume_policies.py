@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -134,7 +134,7 @@ def test_a_checkpoint_that_carries_nothing_is_no_way_on(watched: Watched) -> Non
 
 def test_a_policy_of_a_newer_client_is_none(watched: Watched) -> None:
     request = acquire_request(jobs.a_start(watched.run, checkpoint=jobs.checkpoint_of(watched.place, 2)))
-    request.on_resume = 99
+    request.on_resume = cast(Any, 99)
     refusal = watched.refuses(lambda: watched.wire.runs.AcquireRun(request))
     assert (refusal.status, refusal.details) == ("INVALID_ARGUMENT", {"field": "on_resume"})
 

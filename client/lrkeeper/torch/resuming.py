@@ -8,7 +8,7 @@ from contextlib import suppress
 from lrkeeper import errors, views
 from lrkeeper.client import Client
 from lrkeeper.schedules import Schedule
-from lrkeeper.torch.source import Runs
+from lrkeeper.torch.runs import Runs
 from lrkeeper.torch.ticket import Ticket
 
 _log = logging.getLogger("lrkeeper")

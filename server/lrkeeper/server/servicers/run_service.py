@@ -14,6 +14,7 @@ from lrkeeper.server.usecases.edit_run import Change, edit_run, replace_by_store
 from lrkeeper.server.usecases.fork_run import fork_run
 from lrkeeper.server.usecases.keeper import Keeper
 from lrkeeper.server.usecases.next_lr import next_lr
+from lrkeeper.server.usecases.report_deviation import report_deviation
 from lrkeeper.server.usecases.rollback_run import rollback_run
 from lrkeeper.v1 import run_service_pb2 as pb
 
@@ -111,6 +112,10 @@ class RunServicer:
     async def fork_run(self, request: pb.ForkRunRequest) -> pb.ForkRunResponse:
         return pb.ForkRunResponse(run=encode.run(await fork_run(self._keeper, decode.fork(request))))
 
+    async def report_deviation(self, request: pb.ReportDeviationRequest) -> pb.ReportDeviationResponse:
+        await report_deviation(self._keeper, decode.deviated(request))
+        return pb.ReportDeviationResponse()
+
     async def get_run(self, request: pb.GetRunRequest) -> pb.GetRunResponse:
         view = await runs.get_run(self._keeper, names.check_name("run", request.run))
         return pb.GetRunResponse(run=encode.run(view))
@@ -157,6 +162,7 @@ class RunServicer:
             evaluator_version=found.evaluator_version,
             fence=found.fence,
             origin=found.origin,
+            deviations=encode.deviations(found.deviations, step),
         )
         if found.followed is not None:
             response.schedule_name, response.schedule_revision = found.followed

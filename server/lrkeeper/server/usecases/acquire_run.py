@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from lrkeeper.errors import (
@@ -15,6 +16,7 @@ from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.presets import preset
 from lrkeeper.server.runs.acquire import Checkpoint, Known, Start, decide
+from lrkeeper.server.runs.frontier import Heard
 from lrkeeper.server.runs.head import in_force
 from lrkeeper.server.runs.lineage import Lineage, having, on_branch
 from lrkeeper.server.runs.records import (
@@ -72,7 +74,7 @@ async def acquire_run(
             brought = replace(brought, checkpoint=Checkpoint(run.uid, first.branch, first.origin.step))
         if run is None:
             return _create(tx, brought, carried, now)
-        return _take(tx, brought, carried, run, now)
+        return _take(tx, brought, carried, run, now, keeper.unsaved_ranks(run))
 
     acquired = await keeper.storage.transact(work)
     keeper.lane(acquired.run.uid).head = None
@@ -166,8 +168,10 @@ def _carry(tx: Transaction, run: Run, origin: Origin, carried: Carried | None, n
     return edit
 
 
-def _take(tx: Transaction, start: Start, carried: Carried | None, run: Run, now: int) -> Acquired:
-    known = known_of(tx, run, start.incarnation, start)
+def _take(
+    tx: Transaction, start: Start, carried: Carried | None, run: Run, now: int, heard: Mapping[int, Heard]
+) -> Acquired:
+    known = known_of(tx, run, start.incarnation, start, heard)
     grant = decide(start, known, now)
     branch = grant.branch
     if grant.again:
@@ -205,6 +209,7 @@ def _take(tx: Transaction, start: Start, carried: Carried | None, run: Run, now:
         schedule_uid=run.schedule_uid,
     )
     tx.insert_incarnation(_incarnation(start, run, grant.resume_step, now))
+    tx.drop_rank_progress(run.uid, below=run.fence)
     return acquired(tx, run, branch, grant.resume_step)
 
 
@@ -223,15 +228,21 @@ def _incarnation(start: Start, run: Run, resume_step: int, now: int) -> Incarnat
     )
 
 
-def known_of(tx: Transaction, run: Run, incarnation: str, start: Start | None = None) -> Known:
+def known_of(
+    tx: Transaction,
+    run: Run,
+    incarnation: str,
+    start: Start | None = None,
+    heard: Mapping[int, Heard] = {},
+) -> Known:
     """Return what a start of the run depends on; of a start's checkpoint only what its `on_resume` asks for."""
     lineage = lineage_of(tx, run)
     place = None if start is None else start.checkpoint
     applied, later, past = None, list[Edit](), Lineage()
     if start is not None and place is not None and start.on_resume in ("server", "error"):
         progress = tx.rank_progress(run.uid, run.fence)
-        if progress is not None:
-            applied = max((heard.applied_step for heard in progress.ranks.values()), default=None)
+        ranks = {**(progress.ranks if progress else {}), **heard}
+        applied = max((rank.applied_step for rank in ranks.values()), default=None)
     if start is not None and place is not None and start.on_resume == "error":
         left = on_branch(lineage, place.branch, place.step)
         if left is not None:
