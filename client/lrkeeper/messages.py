@@ -56,6 +56,7 @@ def acquire_request(start: views.Start) -> run_service_pb2.AcquireRunRequest:
         holder_labels=start.holder_labels,
         on_existing=_ON_EXISTING[start.on_existing],
         adds_groups=start.adds_groups,
+        leaves_plan=start.leaves_plan,
         parameters=start.parameters,
         on_resume=_ON_RESUME[start.on_resume],
     )

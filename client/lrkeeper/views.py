@@ -75,6 +75,8 @@ class Start:
     """The numbers of the definition's parameters."""
     on_resume: OnResume = "exact"
     """What a start with a checkpoint wants of its run; "checkpoint" needs `origin`."""
+    leaves_plan: bool = False
+    """Whether the start holds the run, alone, and leaves what is committed beyond the checkpoint's step."""
 
 
 @dataclass(frozen=True)

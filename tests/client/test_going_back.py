@@ -41,6 +41,12 @@ def new_start(monkeypatch: pytest.MonkeyPatch) -> Any:
     return lambda name: monkeypatch.setenv("LRKEEPER_INCARNATION", name)
 
 
+@pytest.fixture(autouse=True)
+def each_step_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the run is where the job is."""
+    monkeypatch.setenv("LRKEEPER_HORIZON", "0")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_live_job_is_fenced_and_another_start_goes_on_from_before_the_step(
     client: Client, run: str, monkeypatch: pytest.MonkeyPatch, new_start: Any, kind: str
@@ -124,3 +130,22 @@ def test_the_state_of_a_fork_before_its_first_step_leads_to_the_fork(client: Cli
     assert gone_on("StepLR RemoteLR", fork.state_dict(), 4) == undisturbed("StepLR", 10)[6:]
     assert client.get_run(f"{run}-fork").frontier == 11
     assert client.get_run(run).frontier == 7
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_job_that_holds_a_window_ends_at_its_end_and_has_used_one_branch_only(
+    client: Client, run: str, monkeypatch: pytest.MonkeyPatch, new_start: Any, kind: str
+) -> None:
+    monkeypatch.setenv("LRKEEPER_RUN", run)
+    monkeypatch.setenv("LRKEEPER_HORIZON", "30")
+    training, scheduler, saved = trained(kind, (4,), 30)
+    client.rollback_run(run, 6, expected_revision=1, reason="back", schedule=S.StepLR(3, gamma=0.3))
+    with pytest.raises(RunFenced, match="taken back to step 6"):
+        training.epochs(scheduler, 20_000)
+    assert len(training.used) > 30
+    assert training.used == undisturbed("StepLR", len(training.used))
+    new_start(f"{run}-second")
+    monkeypatch.setenv("LRKEEPER_HORIZON", "30")
+    whole = Training()
+    expected = whole.epochs(RemoteLR(whole.optimizer, S.StepLR(3, gamma=0.3), mode="off"), 40)
+    assert gone_on(kind, saved[4], 36) == undisturbed("StepLR", 7)[4:] + expected[7:]

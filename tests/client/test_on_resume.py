@@ -26,9 +26,15 @@ def saved_at(kind: str, step: int, to: int) -> dict[str, Any]:
     return state
 
 
+@pytest.fixture(autouse=True)
+def each_step_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the run is where the job is."""
+    monkeypatch.setenv("LRKEEPER_HORIZON", "0")
+
+
 @pytest.fixture
 def state(run: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What a job saved at step 4 that got to step 9 and ended; the next start comes now."""
+    """What a job saved at step 4 that asked for step 9, at step 8, and ended; the next start comes now."""
     monkeypatch.setenv("LRKEEPER_RUN", run)
     monkeypatch.setenv("LRKEEPER_INCARNATION", f"{run}-first")
     state = saved_at(REMOTE, 4, 9)
@@ -42,17 +48,17 @@ def test_a_job_goes_on_where_the_run_is_and_counts_from_there(
     training = Training()
     scheduler = kept(REMOTE, training.optimizer, on_resume="server")
     scheduler.load_state_dict(state)
-    assert training.epochs(scheduler, 5) == undisturbed("StepLR", 14)[9:]
-    assert (scheduler.last_epoch, scheduler._step_count) == (14, 15)
-    assert scheduler.state_dict()["lrkeeper"]["step"] == 14
-    assert "goes on at step 9, which it applied last, not at its checkpoint's 4" in caplog.text
+    assert training.epochs(scheduler, 5) == undisturbed("StepLR", 13)[8:]
+    assert (scheduler.last_epoch, scheduler._step_count) == (13, 14)
+    assert scheduler.state_dict()["lrkeeper"]["step"] == 13
+    assert "goes on at step 8, which it applied last, not at its checkpoint's 4" in caplog.text
 
 
 def test_the_lr_is_the_runs_before_the_first_step(state: dict[str, Any]) -> None:
     scheduler = kept(REMOTE, Training().optimizer, on_resume="server")
     scheduler.load_state_dict(state)
-    assert [lr.hex() for lr in scheduler.get_last_lr()] == list(undisturbed("StepLR", 10)[9])
-    assert scheduler.last_epoch == 9
+    assert [lr.hex() for lr in scheduler.get_last_lr()] == list(undisturbed("StepLR", 9)[8])
+    assert scheduler.last_epoch == 8
 
 
 def test_a_drop_in_has_torchs_books_and_cannot_go_on_elsewhere(
@@ -68,7 +74,7 @@ def test_a_drop_in_has_torchs_books_and_cannot_go_on_elsewhere(
     scheduler.load_state_dict(state)
     before = training.lrs()
     for _ in range(2):
-        with pytest.raises(ResumeRefused, match=r"at step 9 .* books in the state dict are those of step 4"):
+        with pytest.raises(ResumeRefused, match=r"at step 8 .* books in the state dict are those of step 4"):
             training.update()
         with pytest.raises(ResumeRefused):
             scheduler.step()
@@ -161,7 +167,7 @@ def test_a_variable_that_says_nothing_known_is_an_error_that_names_it(
     run: str, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     monkeypatch.setenv(variable, "maybe")
-    with pytest.raises(ValueError, match=rf"\({variable}\) is 'maybe'; it must be one of"):
+    with pytest.raises(ValueError, match=rf"\(or {variable}\) is 'maybe'; it must be one of"):
         lr_scheduler.StepLR(Training().optimizer, 2)
     with pytest.raises(ValueError, match=variable):
         RemoteLR(Training().optimizer, S.StepLR(2), run=run)

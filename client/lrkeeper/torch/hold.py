@@ -193,10 +193,10 @@ class Hold:
         if not self._adopts:
             self._overwrite(scheduler)
         elif (changed := self._changed(scheduler)) is not None:
-            if self.position.is_next_committed:
-                self._too_late = True
-            else:
-                return replace(told, seen=changed)
+            told = replace(told, seen=changed)
+        if (told.seen is not None or told.epoch is not None) and not self.position.frees_next():
+            self._too_late = told.seen is not None
+            return replace(told, seen=None)
         return told
 
     def call(self, scheduler: Any, given: Given) -> Given:

@@ -120,12 +120,34 @@ class Position(Walk):
 
         Raises what AcquireRun does.
         """
-        start = replace(self._start(schedule, groups, None), groups=groups, adds_groups=True)
+        start = self._start(schedule, groups, None)
+        start = replace(start, groups=groups, on_resume="exact", adds_groups=True)
         if isinstance(self._connected(), Client):
             start = replace(start, origin=None)
         place = self._connected().acquire_run(start, patience=self.options.max_stall)
         self.ticket = _at_start(place, groups)
         self._supply.begin(place.frontier)
+
+    def frees_next(self) -> bool:
+        """See to it that the next step is not committed yet; False if its values cannot be left any more.
+
+        Those that this start has had committed ahead can, where no other rank may have them already: the run goes on
+        from here on a branch of its own. Those of an earlier start stay: the job goes through them again.
+
+        Raises what AcquireRun does.
+        """
+        ticket, runs = self.ticket, self._connected()
+        if ticket is None or not self.is_next_committed:
+            return True
+        ahead = ticket.step + 1 >= ticket.place.frontier and self._outage is None
+        if not ahead or not self._opened or not isinstance(runs, Client) or launch.world()[1] > 1:
+            return False
+        start = self._start(ticket.schedule, ticket.groups, None)
+        start = replace(start, origin=None, on_resume="exact", leaves_plan=True)
+        place = runs.acquire_run(start, patience=self.options.max_stall)
+        self.ticket = replace(_at_start(place, ticket.groups), one_by_one=True)
+        self._supply.begin(place.frontier)
+        return True
 
     def finish(self) -> None:
         """Mark the run finished, if it was opened. Raises RunFenced."""

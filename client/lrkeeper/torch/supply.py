@@ -54,8 +54,6 @@ class Supply:
         self._not_before = 0.0
         self.frontier = 0
         """The highest that the run is known to have."""
-        self.one_by_one = False
-        """Whether steps may learn something that is not known ahead."""
 
     def begin(self, frontier: int = 0, windows: tuple[Window, ...] = ()) -> None:
         """Hold only these: the branch, or the fence, is another one now."""
@@ -130,7 +128,7 @@ class Supply:
         self._stock.forget_before(ticket.step)
         if self._fetching.busy or time.monotonic() < self._not_before or asker(runs) is None:
             return
-        if not self._looks_ahead(ticket.schedule) or self._stock.ask(ticket.step, self._size) is None:
+        if not self._looks_ahead(ticket) or self._stock.ask(ticket.step, self._size) is None:
             return
         self._measure(ticket.step)
         ask = self._stock.ask(ticket.step, self._size)
@@ -147,8 +145,8 @@ class Supply:
 
     # Within.
 
-    def _looks_ahead(self, schedule: Schedule) -> bool:
-        return self._horizon > 0 and not self.one_by_one and foreseeable(schedule)
+    def _looks_ahead(self, ticket: Ticket) -> bool:
+        return self._horizon > 0 and not ticket.one_by_one and foreseeable(ticket.schedule)
 
     def _measure(self, step: int) -> None:
         before, at = self._marked
@@ -214,7 +212,7 @@ class Supply:
             if isinstance(found, Window) and found.table is not None and found.table.first_step == step:
                 return found
         self._known = ticket.revision, ticket.schedule
-        ahead = not told and isinstance(runs, Client) and self._looks_ahead(ticket.schedule)
+        ahead = not told and isinstance(runs, Client) and self._looks_ahead(ticket)
         count = self._size if ahead else 1
         call = self._call(runs, ticket, step, count, given if count == 1 else NOTHING, patience)
         end = time.monotonic() + self._max_stall

@@ -39,6 +39,8 @@ class Ticket:
     """Rows of the steps after it that a checkpoint has."""
     deviation: tuple[DeviationKind, Table] | None = None
     """What a checkpoint says was used instead of the run's rows, up to the step."""
+    one_by_one: bool = False
+    """Whether other code has written the groups, or set an epoch: it may at any step, so none is asked for ahead."""
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -82,6 +84,7 @@ class Ticket:
             "cursor": self.cursor,
             "cursor_step": self.cursor_step,
             "given": self.given.to_json(),
+            "one_by_one": self.one_by_one,
             "values": {track: list(values) for track, values in self.values.row(self.step).items()},
             "groups": [
                 {
@@ -145,6 +148,7 @@ class Ticket:
                 groups,
                 Given.from_json(state.get("given", "{}")),
                 *_more_from_state(state),
+                one_by_one=state.get("one_by_one", False) is True,
             )
         except (KeyError, TypeError, ValueError, AttributeError, BadAnswer, DecodeError) as error:
             raise BadCheckpoint(f"the state dict's lrkeeper entry cannot be read: {error!r}") from error

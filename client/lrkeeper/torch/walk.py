@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from dataclasses import replace
 
 from lrkeeper import errors
 from lrkeeper.client import Client
@@ -106,6 +107,8 @@ class Walk:
         """
         ticket = self.ticket
         assert ticket is not None
+        if given.seen is not None or given.epoch is not None:
+            ticket = replace(ticket, one_by_one=True)
         runs = self._connected()
         window = None
         if self._outage is not None:

@@ -88,7 +88,9 @@ def _left(lineage: Sequence[Branch], number: int) -> str:
         return taken_back(after)
     if len(after.groups) > len(lineage[place].groups):
         return f"param groups were added at step {after.fork_step}"
-    return f"a start has gone on from its checkpoint's values at step {after.fork_step}"
+    return (
+        f"it has gone on on branch {after.branch}, which left branch {after.parent} at step {after.fork_step}"
+    )
 
 
 def _edited(later: Sequence[Edit]) -> str:

@@ -239,16 +239,16 @@ def known_of(
     lineage = lineage_of(tx, run)
     place = None if start is None else start.checkpoint
     applied, later, past = None, list[Edit](), Lineage()
-    if start is not None and place is not None and start.on_resume in ("server", "error"):
-        progress = tx.rank_progress(run.uid, run.fence)
-        ranks = {**(progress.ranks if progress else {}), **heard}
-        applied = max((rank.applied_step for rank in ranks.values()), default=None)
-    if start is not None and place is not None and start.on_resume == "error":
-        left = on_branch(lineage, place.branch, place.step)
-        if left is not None:
-            later = still_to_act(tx, lineage, having(lineage, left, place.step), place.step)
-    if start is not None and place is not None and start.on_resume == "checkpoint":
-        past = _past(tx, run, place)
+    if start is not None and place is not None:
+        on_timeline = on_branch(lineage, place.branch, place.step)
+        if start.on_resume in ("server", "error"):
+            applied = _applied(tx, run, heard)
+            if applied is not None and on_timeline is not None:
+                applied = max(applied, place.step)  # who saved the checkpoint had applied its step
+        if start.on_resume == "error" and on_timeline is not None:
+            later = still_to_act(tx, lineage, having(lineage, on_timeline, place.step), place.step)
+        if start.on_resume == "checkpoint":
+            past = _past(tx, run, place)
     return Known(
         run=run,
         lineage=lineage,
@@ -259,6 +259,13 @@ def known_of(
         later=tuple(later),
         past=past,
     )
+
+
+def _applied(tx: Transaction, run: Run, heard: Mapping[int, Heard]) -> int | None:
+    """Return the last step that a rank of the newest start is known to have applied."""
+    progress = tx.rank_progress(run.uid, run.fence)
+    ranks = {**(progress.ranks if progress else {}), **heard}
+    return max((rank.applied_step for rank in ranks.values()), default=None)
 
 
 def _past(tx: Transaction, run: Run, place: Checkpoint) -> Lineage:
