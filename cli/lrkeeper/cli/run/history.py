@@ -52,7 +52,7 @@ def history(
         _put(spans, edits)
     if chosen == run.branch and (last is None or last >= run.frontier):
         _put_pending(run)
-    if len(run.lineage) > 1:
+    if any(branch.time is not None for branch in run.lineage[1:]):
         say("")
         put_branches(run)
 
