@@ -240,6 +240,8 @@ def test_where_ranks_are_is_dropped_with_their_start(storage: SqlStorage) -> Non
     async def main() -> list[object]:
         keeper = Keeper(storage)
         old = await take(keeper, world_size=2)
+        made = await storage.transact(lambda tx: tx.rank_progress(old.run.uid, 1))
+        assert made is not None  # so that two servers can lock it
         await ask(keeper, old, 1)
         await keeper.close()
         before = await storage.transact(lambda tx: tx.rank_progress(old.run.uid, 1))

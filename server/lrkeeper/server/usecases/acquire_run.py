@@ -24,6 +24,7 @@ from lrkeeper.server.runs.records import (
     Edit,
     Incarnation,
     Origin,
+    RankProgress,
     Run,
 )
 from lrkeeper.server.runs.resume import policy
@@ -149,7 +150,7 @@ def _create(tx: Transaction, start: Start, carried: Carried | None, now: int) ->
     if (edit := _carry(tx, run, origin, carried, now)) is not None:
         tx.update_run(run.uid, revision=edit.revision)
         run = replace(run, revision=edit.revision)
-    tx.insert_incarnation(_incarnation(start, run, origin.step, now))
+    _begin(tx, start, run, origin.step, now)
     return acquired(tx, run, branch, origin.step, created=True)
 
 
@@ -208,24 +209,29 @@ def _take(
         cursor=run.cursor,
         schedule_uid=run.schedule_uid,
     )
-    tx.insert_incarnation(_incarnation(start, run, grant.resume_step, now))
-    tx.drop_rank_progress(run.uid, below=run.fence)
+    _begin(tx, start, run, grant.resume_step, now)
     return acquired(tx, run, branch, grant.resume_step)
 
 
-def _incarnation(start: Start, run: Run, resume_step: int, now: int) -> Incarnation:
-    return Incarnation(
-        run_uid=run.uid,
-        incarnation=start.incarnation,
-        fence=run.fence,
-        branch=run.branch,
-        resume_step=resume_step,
-        attempt=start.attempt,
-        world_size=start.world_size,
-        labels=start.holder_labels,
-        acquired_at=now,
-        on_resume=None if policy(start) == "exact" else policy(start),
+def _begin(tx: Transaction, start: Start, run: Run, step: int, now: int) -> None:
+    """Store a start, and room for what its ranks will say."""
+    tx.insert_incarnation(
+        Incarnation(
+            run_uid=run.uid,
+            incarnation=start.incarnation,
+            fence=run.fence,
+            branch=run.branch,
+            resume_step=step,
+            attempt=start.attempt,
+            world_size=start.world_size,
+            labels=start.holder_labels,
+            acquired_at=now,
+            on_resume=None if policy(start) == "exact" else policy(start),
+        )
     )
+    tx.drop_rank_progress(run.uid, below=run.fence)
+    if start.world_size > 1:  # two servers that made the row at once would lose the word of one
+        tx.put_rank_progress(RankProgress(run.uid, run.fence, {}, now))
 
 
 def known_of(
