@@ -107,6 +107,11 @@ class Hold:
         """Whether there is a place on a run."""
         return self.position.ticket is not None
 
+    @property
+    def settled(self) -> bool:
+        """Whether the place is known: with on_resume="server" the run has to be taken for that."""
+        return self.opened and (self.position.opened or self.position.options.resume != "server")
+
     def begin(self, scheduler: Any) -> None:
         """See that the server answers, and wait for the first step.
 
@@ -344,8 +349,10 @@ class Hold:
         if self._first is not None:
             self._check_groups(scheduler)
         definition = self._defined(scheduler)
-        if self.opened:
+        before = self.position.ticket
+        if before is not None:
             self.position.open(definition, self._groups, None)
+            self._follow(scheduler, before)
             return
         if self._first is None:
             self._first = groups.values(scheduler.optimizer, self._tracks)
@@ -362,6 +369,26 @@ class Hold:
             assert self._own is not None
             origin = views.Origin(self._own, self._start, 0, Table.from_rows(0, [self._first]))
         self.position.open(definition, self._groups, origin)
+
+    def _follow(self, scheduler: Any, before: Ticket) -> None:
+        """Stand where the run goes on, also if that is another step than the state's.
+
+        Raises ResumeRefused where torch keeps books, which are those of the state's step.
+        """
+        ticket = self.position.ticket
+        assert ticket is not None
+        if ticket.step == before.step:
+            return
+        if not self.definition_is_given:
+            self.position.leave(before)
+            raise errors.ResumeRefused(
+                f"run {ticket.place.run!r} goes on at step {ticket.step} (on_resume='server'), and torch's own books "
+                f"in the state dict are those of step {before.step}: use RemoteLR for that, or say on_resume='exact'",
+                run=ticket.place.run,
+                step=ticket.step,
+            )
+        scheduler.last_epoch += ticket.step - before.step
+        scheduler._step_count += ticket.step - before.step
 
     def _listen(self, scheduler: Any) -> None:
         """Wake at the next `optimizer.step()`.

@@ -12,7 +12,7 @@ from lrkeeper.server.runs.acquire import (
     groups_difference,
     left_branch,
 )
-from lrkeeper.server.runs.lineage import end_of, on_branch
+from lrkeeper.server.runs.lineage import end_of, having, on_branch, onward
 from lrkeeper.server.runs.records import Branch
 
 
@@ -31,19 +31,21 @@ def grown(start: Start, known: Known) -> Branch | None:
     run, place = known.run, start.checkpoint
     assert place is not None
     if known.same is None or known.same.fence != run.fence:
-        raise fenced(run, known.holder)
+        raise fenced(run, known.holder, known.lineage[0])
+    branch = on_branch(known.lineage, place.branch, place.step)
+    if branch is not None:
+        branch = having(known.lineage, branch, place.step)
     for later, earlier in pairwise(known.lineage):
-        if (earlier.branch, later.fork_step) == (place.branch, place.step):
+        if (earlier, later.fork_step) == (branch, place.step) and len(later.groups) > len(earlier.groups):
             difference = groups_difference(start.groups, later.groups)
             if not difference:
-                return later
+                return onward(known.lineage, later)
             if known.same.world_size > 1:
                 raise RankDiffers(
                     f"rank {start.rank} has added other param groups at step {place.step} than run {run.name!r} had "
                     f"added there before: {difference}",
                     run=run.name,
                 )
-    branch = on_branch(known.lineage, place.branch, place.step)
     if branch is None:
         raise left_branch(start, known)
     end = end_of(known.lineage, branch, run.frontier)
