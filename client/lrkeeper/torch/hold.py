@@ -18,6 +18,7 @@ from lrkeeper.schedules.table import Table
 from lrkeeper.schedules.torch_schedule import per_group_numbers
 from lrkeeper.torch import groups
 from lrkeeper.torch.calling import calls, factors_of_next
+from lrkeeper.torch.hooks import before_step
 from lrkeeper.torch.options import Options
 from lrkeeper.torch.position import Position
 from lrkeeper.torch.ticket import Ticket
@@ -340,8 +341,7 @@ class Hold:
         arguments that make no definition, it leaves the error to the scheduler's step, as torch does.
         """
         self._awake = False
-        register = getattr(scheduler.optimizer, "register_step_pre_hook", None)
-        if self._hook is not None or register is None:
+        if self._hook is not None:
             return
         seen = weakref.ref(scheduler)
 
@@ -353,7 +353,7 @@ class Hold:
             if not hold._awake and hold.definable(found):
                 found._last_lr = hold.wake(found)
 
-        self._hook = register(before)
+        self._hook = before_step(scheduler.optimizer, before)
 
     def _stop_listening(self) -> None:
         if self._hook is not None:
