@@ -1,4 +1,4 @@
-"""What Accelerate puts around an optimizer and a scheduler, as 1.15.0 does it; processes are only counted."""
+"""What Accelerate puts around an optimizer and a scheduler, as 1.15.0 does it; its processes are only a number."""
 
 from __future__ import annotations
 
@@ -8,24 +8,44 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch.optim.lr_scheduler import LRScheduler
 
 
 @dataclass
 class Accelerator:
-    """The state that the wrappers share: how many processes there are, and whether this batch ends an accumulation."""
+    """Wraps optimizers and schedulers, and tells them whether a batch ends an accumulation."""
 
     num_processes: int = 1
     split_batches: bool = False
-    sync_gradients: bool = True
+    gradient_accumulation_steps: int = 1
     scaler: torch.amp.GradScaler | None = None
+    sync_gradients: bool = field(default=True, init=False)
     _batches: int = field(default=0, init=False)
+    _optimizers: list[WrappedOptimizer] = field(default_factory=list, init=False)
+
+    def prepare(self, *objects: Any) -> tuple[Any, ...]:
+        """Return the objects, optimizers and schedulers wrapped; to isinstance, which knows no others."""
+        self._optimizers += [
+            WrappedOptimizer(o, self) for o in objects if isinstance(o, torch.optim.Optimizer)
+        ]
+        wrappers = {id(wrapper.optimizer): wrapper for wrapper in self._optimizers}
+        return tuple(
+            WrappedScheduler(o, self._optimizers, self)
+            if isinstance(o, LRScheduler)
+            else wrappers.get(id(o), o)
+            for o in objects
+        )
 
     @contextmanager
-    def accumulate(self, count: int) -> Iterator[None]:
-        """One batch; every count-th ends an accumulation."""
+    def accumulate(self, *_models: torch.nn.Module) -> Iterator[None]:
+        """One batch; every so many-th ends an accumulation."""
         self._batches += 1
-        self.sync_gradients = self._batches % count == 0
+        self.sync_gradients = self._batches % self.gradient_accumulation_steps == 0
         yield
+
+    def backward(self, loss: torch.Tensor) -> None:
+        loss = loss / self.gradient_accumulation_steps
+        torch.autograd.backward(loss if self.scaler is None else self.scaler.scale(loss))
 
 
 class WrappedOptimizer(torch.optim.Optimizer):
@@ -60,12 +80,12 @@ class WrappedOptimizer(torch.optim.Optimizer):
 class WrappedScheduler:
     """Steps a scheduler with its optimizer, once for each process: each has had a batch of its own."""
 
-    def __init__(self, scheduler: Any, optimizer: WrappedOptimizer, accelerator: Accelerator) -> None:
-        self.scheduler, self.optimizer, self.accelerator = scheduler, optimizer, accelerator
+    def __init__(self, scheduler: Any, optimizers: list[WrappedOptimizer], accelerator: Accelerator) -> None:
+        self.scheduler, self.optimizers, self.accelerator = scheduler, optimizers, accelerator
 
     def step(self, *args: Any) -> None:
         if not self.accelerator.sync_gradients:
             self.scheduler._step_count += 1  # else torch would warn of the order
-        elif not self.optimizer.step_was_skipped:
+        elif not any(optimizer.step_was_skipped for optimizer in self.optimizers):
             for _ in range(1 if self.accelerator.split_batches else self.accelerator.num_processes):
                 self.scheduler.step(*args)

@@ -95,12 +95,12 @@ def test_a_step_of_another_optimizer_is_none() -> None:
 
 def test_the_steps_of_a_wrapper_are_those_of_what_it_wraps() -> None:
     optimizer = torch.optim.SGD([nn.Parameter(torch.ones(2))], lr=0.1)
-    accelerator = Accelerator()
+    accelerator = Accelerator(gradient_accumulation_steps=2)
     wrapper = WrappedOptimizer(optimizer, accelerator)
     steps = OptimizerSteps(wrapper)
     taken = []
     for _ in range(4):
-        with accelerator.accumulate(2):
+        with accelerator.accumulate():
             wrapper.step()
         taken.append(steps.take())
     assert taken == [False, True, False, True]
