@@ -19,6 +19,7 @@ from lrkeeper.schedules.torch_schedule import per_group_numbers
 from lrkeeper.torch import groups
 from lrkeeper.torch.calling import calls, factors_of_next
 from lrkeeper.torch.hooks import before_step
+from lrkeeper.torch.optimizer_steps import OptimizerSteps
 from lrkeeper.torch.options import Options
 from lrkeeper.torch.position import Position
 from lrkeeper.torch.ticket import Ticket
@@ -35,6 +36,7 @@ _FACTS = (
     "silent",
     "begun",
     "calls",
+    "steps",
     "_own",
     "_start",
     "_tracks",
@@ -64,6 +66,8 @@ class Hold:
         self.begun = False
         self.calls = False
         """Whether the scheduler calls functions of the job's."""
+        self.steps = OptimizerSteps() if options.counts == "after_optimizer_step" else None
+        """What says whether a call of the scheduler's `step` counts; None: each does."""
         self._definition = definition
         self._memory = memory
         self._own: Schedule | None = None

@@ -54,6 +54,8 @@ class Kept:
             if building:
                 hold.built(self, calls=bool(callers(self)))
             return
+        if hold.steps is not None and not hold.steps.pending:
+            return
         told = self._told(args, kwargs)
         if hold.groups_added(self):
             self._try_torch(args, kwargs)
@@ -75,6 +77,8 @@ class Kept:
                     raise
                 self._torch_step(args, kwargs)
         self._last_lr = hold.settle(self)
+        if hold.steps is not None:
+            hold.steps.clear()
 
     @contextmanager
     def _together(self, hold: Hold) -> Iterator[None]:
