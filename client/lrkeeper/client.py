@@ -11,6 +11,7 @@ from uuid import uuid4
 from google.protobuf.message import Message
 
 from lrkeeper import messages, views
+from lrkeeper.channel import Channel
 from lrkeeper.connection import Connection
 from lrkeeper.errors import BadAnswer
 from lrkeeper.schedules import Schedule, codec
@@ -339,7 +340,7 @@ class Client:
 
     def _call(
         self,
-        method: Callable[[Connection], Callable[..., R]],
+        method: Callable[[Channel], Callable[..., R]],
         request: Message,
         timeout: float | None = None,
         patience: float | None = None,
