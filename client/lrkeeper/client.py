@@ -59,7 +59,7 @@ class Client:
     def acquire_run(self, start: views.Start, *, patience: float | None = None) -> views.Place:
         """Take a run for a start of a job, creating it if it is new."""
         request = messages.acquire_request(start)
-        answer = self._call(lambda c: c.runs.AcquireRun, request, patience=patience)
+        answer = self._call(lambda c: c.runs.AcquireRun, request, patience=patience, quick=True)
         return messages.place(start, answer)
 
     def next_lr(
@@ -101,7 +101,7 @@ class Client:
             given=given.to_message() if given else None,
             ahead=[run_pb2.Progress(**totals) for totals in ahead],
         )
-        answer = self._call(lambda c: c.runs.NextLr, request, patience=patience)
+        answer = self._call(lambda c: c.runs.NextLr, request, patience=patience, quick=True)
         window = messages.window(request, answer)
         table = window.table
         if table is not None:
@@ -124,7 +124,7 @@ class Client:
     def get_run(self, run: str, *, patience: float | None = None) -> views.Run:
         """Return a run with its edits."""
         request = run_service_pb2.GetRunRequest(run=run)
-        return messages.run(self._call(lambda c: c.runs.GetRun, request, patience=patience).run)
+        return messages.run(self._call(lambda c: c.runs.GetRun, request, patience=patience, quick=True).run)
 
     def list_runs(
         self,
@@ -328,7 +328,7 @@ class Client:
     def get_server(self, *, patience: float | None = None) -> views.Server:
         """Return what the server says of itself."""
         request = server_service_pb2.GetServerRequest()
-        answer = self._call(lambda c: c.about.GetServer, request, patience=patience)
+        answer = self._call(lambda c: c.about.GetServer, request, patience=patience, quick=True)
         return views.Server(
             version=answer.version,
             evaluator_version=answer.evaluator_version,
@@ -344,10 +344,11 @@ class Client:
         request: Message,
         timeout: float | None = None,
         patience: float | None = None,
+        *,
+        quick: bool = False,
     ) -> R:
-        return self._connection.call(
-            method, request, timeout=timeout, patience=self._patience if patience is None else patience
-        )
+        patience = self._patience if patience is None else patience
+        return self._connection.call(method, request, timeout=timeout, patience=patience, quick=quick)
 
 
 def this_author() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.server import ServerProcess
 
-EPOCHS = 50  # a few seconds on a quiet machine
+EPOCHS = 50
 
 
 def output(kind: str, server: str) -> tuple[int, str, str]:
