@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from google.protobuf.message import Message
 
-from lrkeeper import messages, views
+from lrkeeper import messages, repairs, views
 from lrkeeper.connection import Connection
 from lrkeeper.errors import BadAnswer
 from lrkeeper.schedules import Schedule, codec
@@ -59,7 +59,9 @@ class Client:
         """Take a run for a start of a job, creating it if it is new."""
         request = messages.acquire_request(start)
         answer = self._call(lambda c: c.runs.AcquireRun, request, patience=patience)
-        return messages.place(start, answer)
+        place = messages.place(start, answer)
+        repairs.say(start, place)
+        return place
 
     def next_lr(
         self,
@@ -71,6 +73,7 @@ class Client:
         revision: int,
         given: Given = NOTHING,
         ahead: Sequence[Mapping[str, float]] = (),
+        frontier: int | None = None,
         patience: float | None = None,
     ) -> views.Window:
         """Return `count` steps' values from `from_step`, as many as there are; see NextLr.
@@ -84,6 +87,8 @@ class Client:
             given: what the one step learned from outside.
             ahead: what the job will have behind it at the other steps, if it knows: totals by "tokens", "samples"
                 and "epochs", one mapping for each.
+            frontier: the highest frontier of the branch that this rank has seen; the place's if None. A database that
+                has less answers StoreChanged, and commits nothing.
             patience: as the class's.
         """
         request = run_service_pb2.NextLrRequest(
@@ -99,6 +104,7 @@ class Client:
             revision=revision,
             given=given.to_message() if given else None,
             ahead=[run_pb2.Progress(**totals) for totals in ahead],
+            frontier=place.frontier if frontier is None else frontier,
         )
         answer = self._call(lambda c: c.runs.NextLr, request, patience=patience)
         window = messages.window(request, answer)

@@ -51,6 +51,66 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """An operator's change to a run: `schedule` rules from `effective_step` on."""
+
+    revision: int
+    branch: int
+    effective_step: int
+    schedule: Schedule
+    schedule_name: str
+    schedule_revision: int
+    author: str
+    reason: str
+    time: datetime
+    request_id: str
+
+
+@dataclass(frozen=True)
+class LostEdit:
+    """An edit that the database has no more, and when a job told of it."""
+
+    edit: Edit
+    found: datetime
+
+
+@dataclass(frozen=True)
+class RememberedRows:
+    """Committed rows as a job holds them, with what NextLr, or AcquireRun, told beside them."""
+
+    table: Table
+    revision: int
+    schedule: Schedule
+    """The definition of the revision."""
+    cursor: str
+    cursor_step: int
+    given: Given = NOTHING
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What a job remembers of its run, where the database seems to have lost some of it.
+
+    Args:
+        store_epoch: the database that it acquired the run from.
+        fence: the fence that the job had.
+        branch: the branch of the rows.
+        frontier: the highest frontier of the branch that it has seen.
+        rows: what it holds: in order of steps, without gap; the step at which it stands is among them.
+        edits: those it knows of.
+        held: whether this start has held the run with that fence; otherwise it comes with a checkpoint.
+    """
+
+    store_epoch: str
+    fence: int
+    branch: int
+    frontier: int
+    rows: tuple[RememberedRows, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    held: bool = True
+
+
+@dataclass(frozen=True)
 class Start:
     """What one rank of a start of a job brings to a run."""
 
@@ -71,22 +131,8 @@ class Start:
     """Whether the start holds the run and has added param groups at the checkpoint's step."""
     parameters: Mapping[str, float] = field(default_factory=dict)
     """The numbers of the definition's parameters."""
-
-
-@dataclass(frozen=True)
-class Edit:
-    """An operator's change to a run: `schedule` rules from `effective_step` on."""
-
-    revision: int
-    branch: int
-    effective_step: int
-    schedule: Schedule
-    schedule_name: str
-    schedule_revision: int
-    author: str
-    reason: str
-    time: datetime
-    request_id: str
+    remembered: Remembered | None = None
+    """What the job remembers of the run; with a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +156,10 @@ class Place:
     edits: tuple[Edit, ...] = ()
     created: bool = False
     given: Given = NOTHING
+    repaired: bool = False
+    """Whether rows or a fence were put back that the database had lost."""
+    lost_edits: tuple[LostEdit, ...] = ()
+    """Edits that the job remembers and the database has lost."""
 
 
 @dataclass(frozen=True)
