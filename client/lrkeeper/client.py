@@ -16,10 +16,14 @@ from lrkeeper.errors import BadAnswer
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.pace import NO_PACE, Pace
+from lrkeeper.schedules.table import Table
 from lrkeeper.settings import Settings
 from lrkeeper.v1 import run_pb2, run_service_pb2, schedule_service_pb2, server_service_pb2
 
 R = TypeVar("R")
+
+_DEVIATION_ROWS = 4096
+_DEVIATION_NUMBERS = 1 << 17  # 1 MiB of doubles
 
 
 class Client:
@@ -118,6 +122,22 @@ class Client:
                 )
             messages.check_numbers(table)
         return window
+
+    def report_deviation(self, place: views.Place, table: Table, kind: views.DeviationKind) -> None:
+        """Tell what the optimizer had instead of the run's values, in as many calls as it takes.
+
+        The same table again changes nothing; the run's timeline never changes by it.
+
+        Args:
+            place: what `acquire_run` gave; another start may hold the run by now.
+            table: the values of the steps in question, with the run's tracks and param groups.
+            kind: "hold" if they are the last ones known, "forecast" if the job evaluated the schedule.
+        """
+        rows = max(1, min(_DEVIATION_ROWS, _DEVIATION_NUMBERS // (len(table.tracks) * table.groups)))
+        for first in range(table.first_step, table.end_step, rows):
+            part = table.cut(first, min(first + rows, table.end_step))
+            request = messages.deviation_request(place, part, kind)
+            self._call(lambda c: c.runs.ReportDeviation, request)
 
     def finish_run(self, run: str, *, fence: int | None = None) -> views.Run:
         """Mark a run finished; with a fence, only if that start still holds it."""
@@ -330,9 +350,10 @@ class Client:
             failure=messages.failure(answer.error) if answer.HasField("error") else None,
         )
 
-    def get_server(self) -> views.Server:
+    def get_server(self, *, patience: float | None = None) -> views.Server:
         """Return what the server says of itself."""
-        answer = self._call(lambda c: c.about.GetServer, server_service_pb2.GetServerRequest())
+        request = server_service_pb2.GetServerRequest()
+        answer = self._call(lambda c: c.about.GetServer, request, patience=patience)
         return views.Server(
             version=answer.version,
             evaluator_version=answer.evaluator_version,

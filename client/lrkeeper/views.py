@@ -13,6 +13,7 @@ from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
 
 OnExisting = Literal["resume", "new_branch", "takeover"]
+DeviationKind = Literal["hold", "forecast"]
 
 
 @dataclass(frozen=True)
@@ -48,30 +49,6 @@ class Origin:
     values: Table
     given: Given = NOTHING
     """What the step after the cursor's was given; the values are that step's then."""
-
-
-@dataclass(frozen=True)
-class Edit:
-    """An operator's change to a run: `schedule` rules from `effective_step` on."""
-
-    revision: int
-    branch: int
-    effective_step: int
-    schedule: Schedule
-    schedule_name: str
-    schedule_revision: int
-    author: str
-    reason: str
-    time: datetime
-    request_id: str
-
-
-@dataclass(frozen=True)
-class LostEdit:
-    """An edit that the database has no more, and when a job told of it."""
-
-    edit: Edit
-    found: datetime
 
 
 @dataclass(frozen=True)
@@ -131,8 +108,26 @@ class Start:
     """Whether the start holds the run and has added param groups at the checkpoint's step."""
     parameters: Mapping[str, float] = field(default_factory=dict)
     """The numbers of the definition's parameters."""
+    leaves_plan: bool = False
+    """Whether the start holds the run, alone, and leaves what is committed beyond the checkpoint's step."""
     remembered: Remembered | None = None
     """What the job remembers of the run; with a checkpoint."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """An operator's change to a run: `schedule` rules from `effective_step` on."""
+
+    revision: int
+    branch: int
+    effective_step: int
+    schedule: Schedule
+    schedule_name: str
+    schedule_revision: int
+    author: str
+    reason: str
+    time: datetime
+    request_id: str
 
 
 @dataclass(frozen=True)
@@ -194,6 +189,51 @@ class Lineage:
 
     branch: int
     origin_step: int
+    author: str = ""
+    reason: str = ""
+    time: datetime | None = None
+    """Set if an operator made the branch: who, why and when."""
+
+
+@dataclass(frozen=True)
+class ForkedFrom:
+    """The step that a run had in common with another one last."""
+
+    run_uid: str
+    run: str
+    branch: int
+    step: int
+
+
+@dataclass(frozen=True)
+class RankProgress:
+    """What a rank of the start that holds a run said last: the step whose values its optimizer has."""
+
+    rank: int
+    applied_step: int
+    heard: datetime
+    silent: bool
+    """Not heard of for so long that it holds nothing back."""
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """Steps that a rank went through without the run's values, because no server could be reached."""
+
+    branch: int
+    fence: int
+    rank: int
+    values: Table
+    kind: DeviationKind
+    time: datetime
+
+
+@dataclass(frozen=True)
+class LostEdit:
+    """An edit that was lost with an older state of the database, as a job remembered it."""
+
+    edit: Edit
+    found: datetime
 
 
 @dataclass(frozen=True)
@@ -222,6 +262,12 @@ class Run:
     edits: tuple[Edit, ...]
     lineage: tuple[Lineage, ...]
     """The branches whose steps the timeline has, in order of steps; the last is `branch`."""
+    ranks: tuple[RankProgress, ...] = ()
+    """The ranks of the start that holds the run, as far as they were heard of. Only of a run got by name."""
+    deviations: tuple[Deviation, ...] = ()
+    """The newest first; not all where there are many. Only of a run got by name."""
+    lost_edits: tuple[LostEdit, ...] = ()
+    forked_from: ForkedFrom | None = None
 
 
 @dataclass(frozen=True)
@@ -265,6 +311,8 @@ class Explanation:
     holder: Holder | None
     origin: bool
     given: Given
+    deviations: tuple[Deviation, ...] = ()
+    """What ranks had at the step instead."""
 
 
 @dataclass(frozen=True)

@@ -137,15 +137,19 @@ def test_a_run_keeps_the_numbers_that_it_gave_to_parameters(
     )
 
 
-def test_what_ranks_said_and_did_is_kept(upgraded: Database, client: Client) -> None:
-    if not upgraded.rows("SELECT 1 FROM rank_progress"):  # schemas before 0004
+def test_what_ranks_said_and_did_is_kept(client: Client) -> None:
+    run = client.get_run("edited")
+    if run.forked_from is None:  # schemas before 0004
+        assert (run.ranks, run.deviations, run.lost_edits, run.lineage[-1].time) == ((), (), (), None)
         return
-    assert upgraded.rows("SELECT forked_from_name, forked_from_step FROM runs WHERE name = 'edited'") == [
-        ("früher", 40)
-    ]
-    assert upgraded.rows("SELECT kind, first_step, count FROM deviations") == [("hold", 5, 2)]
-    assert upgraded.rows("SELECT effective_step, reason FROM lost_edits") == [(9, "verloren – 失")]
-    assert client.get_run("edited").frontier == 8
+    assert (run.forked_from.run, run.forked_from.branch, run.forked_from.step) == ("früher", 1, 40)
+    assert (run.lineage[-1].author, run.lineage[-1].reason) == (AUTHOR, "zurück")
+    assert {rank.rank: rank.applied_step for rank in run.ranks} == {0: 7, 1: 3}
+    (deviation,) = run.deviations
+    assert (deviation.kind, deviation.values.row(6)) == ("hold", {"lr": (0.25, 0.125)})
+    (lost,) = run.lost_edits
+    assert (lost.edit.effective_step, lost.edit.author, lost.edit.reason) == (9, AUTHOR, "verloren – 失")
+    assert lost.edit.schedule == HALF
 
 
 def test_its_steps_have_their_values(client: Client) -> None:

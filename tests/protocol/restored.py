@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lrkeeper import Client
+from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.server.storage import backup
 from lrkeeper.server.storage.engine import parse_url
 from lrkeeper.views import Edit, Group, Place, Remembered, RememberedRows, Start, Window
@@ -76,7 +77,7 @@ class Job:
         """The first step of which it has no values."""
         return self.rows[-1].table.end_step
 
-    def fetch(self, count: int) -> Window:
+    def fetch(self, count: int, given: Given = NOTHING) -> Window:
         """Ask for steps behind those it holds, and keep them."""
         window = self.client.next_lr(
             self.place,
@@ -85,6 +86,7 @@ class Job:
             applied_step=self.end - 1,
             revision=self.revision,
             frontier=self.frontier,
+            given=given,
         )
         self.frontier = max(self.frontier, window.frontier)
         if window.table is not None:

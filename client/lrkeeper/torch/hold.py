@@ -20,6 +20,7 @@ from lrkeeper.torch import groups
 from lrkeeper.torch.calling import calls, factors_of_next
 from lrkeeper.torch.options import Options
 from lrkeeper.torch.position import Position
+from lrkeeper.torch.quick import QuickDropIn, QuickFollower
 from lrkeeper.torch.ticket import Ticket
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Hold:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy stands where this one does, and opens the run for itself."""
+        self.rest()
         facts = {name: getattr(self, name) for name in _FACTS}
         return _revive, (
             self.position.options,
@@ -186,10 +188,10 @@ class Hold:
         if not self._adopts:
             self._overwrite(scheduler)
         elif (changed := self._changed(scheduler)) is not None:
-            if self.position.is_next_committed:
-                self._too_late = True
-            else:
-                return replace(told, seen=changed)
+            told = replace(told, seen=changed)
+        if (told.seen is not None or told.epoch is not None) and not self.position.frees_next():
+            self._too_late = told.seen is not None
+            return replace(told, seen=None)
         return told
 
     def call(self, scheduler: Any, given: Given) -> Given:
@@ -210,6 +212,33 @@ class Hold:
         if given.seen is not None and ticket.given.seen != given.seen:
             self._too_late = True  # another rank's report decided
         self._written = None
+
+    def rest(self) -> None:
+        """End the quick steps: note where they have led."""
+        quick = self.position.rest()
+        if quick is not None:
+            self._written = {"lr": quick.written}
+
+    def quicken(
+        self, scheduler: Any, torch_step: Callable[[Any], None] | None
+    ) -> QuickFollower | QuickDropIn | None:
+        """Return what takes the next steps from memory, if they are there and nothing stands against it."""
+        self.position.look_ahead()
+        ticket = self.position.ticket
+        assert ticket is not None
+        lrs = [group["lr"] for group in scheduler.optimizer.param_groups]
+        if self._tracks != ("lr",) or self.calls or self._own is not None or len(lrs) != self._kept:
+            return None
+        if not all(type(lr) in (float, int) for lr in lrs):
+            return None
+        quick: QuickFollower | QuickDropIn
+        if self.definition_is_given:
+            quick = QuickFollower(scheduler.optimizer, ticket.step, self.position.more)
+        elif torch_step is not None:
+            quick = QuickDropIn(scheduler.optimizer, ticket.step, self.position.more, torch_step)
+        else:
+            return None
+        return quick if self.position.quicken(quick) else None
 
     def mark(self) -> Mark:
         """Return where this stands, for `return_to`."""

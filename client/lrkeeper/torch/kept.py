@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from lrkeeper.errors import BadCheckpoint
 from lrkeeper.schedules.cursor import FAILURES
@@ -20,6 +20,7 @@ from lrkeeper.torch.functions import Books, callers, recorded
 from lrkeeper.torch.hold import Hold
 from lrkeeper.torch.memories import memory_of
 from lrkeeper.torch.options import Options
+from lrkeeper.torch.quick import QuickDropIn, QuickFollower
 
 ENTRY = "lrkeeper"
 
@@ -30,14 +31,15 @@ class Kept:
     """Left of a torch scheduler in the bases: torch keeps its books, the run decides the values."""
 
     _hold: Hold
+    _quick: QuickFollower | QuickDropIn | None
     if TYPE_CHECKING:  # torch's
-        __slots__ = ("_hold", "_is_initial", "_last_lr")
+        __slots__ = ("_hold", "_is_initial", "_last_lr", "_quick")
         optimizer: Any
         _is_initial: bool
         _last_lr: list[Any]
 
     else:
-        __slots__ = ("_hold",)  # not in __dict__: that is torch's state dict
+        __slots__ = ("_hold", "_quick")  # not in __dict__: that is torch's state dict
 
     def step(self, *args: Any, **kwargs: Any) -> None:
         """Move to the next step: torch's bookkeeping, and the run's values.
@@ -45,6 +47,15 @@ class Kept:
         Raises what torch raises at the steps at which torch raises; RunFenced where a newer start of the
         job holds the run; ServerUnavailable where the server stays away.
         """
+        try:
+            quick = self._quick
+        except AttributeError:  # within torch's constructor
+            quick = None
+        if quick is None or args or kwargs or not quick.take(self):
+            self._take_step(args, kwargs)
+
+    def _take_step(self, args: Any, kwargs: Any) -> None:
+        self._quick = None
         hold = hold_of(self)
         if hold.silent or self._is_initial:
             building = not hold.silent and not hold.begun
@@ -54,6 +65,7 @@ class Kept:
             if building:
                 hold.built(self, calls=bool(callers(self)))
             return
+        hold.rest()
         told = self._told(args, kwargs)
         if hold.groups_added(self):
             self._try_torch(args, kwargs)
@@ -75,6 +87,13 @@ class Kept:
                     raise
                 self._torch_step(args, kwargs)
         self._last_lr = hold.settle(self)
+        self._quick = hold.quicken(self, self._torch_class_step)
+
+    @property
+    def _torch_class_step(self) -> Callable[[Any], None] | None:
+        """Torch's step, if it is the one that keeps no books but an LRScheduler's."""
+        step: Any = super().step  # type: ignore[misc]
+        return LRScheduler.step if step.__func__ is LRScheduler.step else None
 
     @contextmanager
     def _together(self, hold: Hold) -> Iterator[None]:
@@ -162,6 +181,8 @@ class Kept:
             super().load_state_dict(state)  # type: ignore[misc]
             hold.move_in(self)
             return
+        self._quick = None
+        hold.rest()
         ticket = hold.read(self, entry)  # refuses before anything has changed
         super().load_state_dict(state)  # type: ignore[misc]
         if ticket is None and not hold.definition_is_given:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from lrkeeper.settings import Settings
+from lrkeeper.settings import HORIZON, ON_OUTAGE, SYNC, Settings
 from lrkeeper.views import OnExisting
 
 OnMissing = Literal["error", "create"]
 OnLocalChange = Literal["adopt", "overwrite"]
+OnOutage = Literal["auto", "wait", "hold", "forecast"]
+Sync = Literal["each", "broadcast"]
+
+DEFAULT_HORIZON = 30.0
 
 
 @dataclass(frozen=True)
@@ -29,15 +35,43 @@ class Options:
     max_stall: float = 300.0
     on_local_change: OnLocalChange = "overwrite"
     parameters: Mapping[str, float] = field(default_factory=dict)
+    horizon: float | None = None
+    on_outage: OnOutage | None = None
+    sync: Sync | None = None
 
     def __post_init__(self) -> None:
         for name, value, choices in (
             ("on_existing", self.on_existing, get_args(OnExisting)),
             ("on_missing", self.on_missing, get_args(OnMissing)),
             ("on_local_change", self.on_local_change, get_args(OnLocalChange)),
+            (f"on_outage (or {ON_OUTAGE})", self.outage, get_args(OnOutage)),
+            (f"sync (or {SYNC})", self.synchronised, get_args(Sync)),
         ):
             if value not in choices:
                 raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, choices))}")
+        if not 0 <= self.seconds_ahead < math.inf:
+            raise ValueError(f"horizon (or {HORIZON}) is {self.seconds_ahead}; it must be 0 seconds or more")
+
+    @property
+    def seconds_ahead(self) -> float:
+        """How many seconds of values to hold. Raises ValueError."""
+        if self.horizon is not None:
+            return self.horizon
+        text = os.environ.get(HORIZON) or str(DEFAULT_HORIZON)
+        try:
+            return float(text)
+        except ValueError as error:
+            raise ValueError(f"{HORIZON} is {text!r}; it must be a number of seconds") from error
+
+    @property
+    def outage(self) -> str:
+        """What to do when the window runs out and no server can be reached."""
+        return self.on_outage or os.environ.get(ON_OUTAGE) or "auto"
+
+    @property
+    def synchronised(self) -> str:
+        """Whether each rank asks, or rank 0 for all."""
+        return self.sync or os.environ.get(SYNC) or "each"
 
     @property
     def settings(self) -> Settings:

@@ -6,11 +6,11 @@ Knows neither the scheduler nor the optimizer.
 from __future__ import annotations
 
 import logging
-import random
-import time
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from lrkeeper import errors, views
@@ -18,36 +18,50 @@ from lrkeeper.client import Client
 from lrkeeper.local import LocalRuns
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.composable.parameters import filled
-from lrkeeper.schedules.cursor import FAILURES
-from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.torch import launch
+from lrkeeper.torch.broadcast import asker, shares
+from lrkeeper.torch.fetching import Fetching
 from lrkeeper.torch.options import Options
-from lrkeeper.torch.source import Runs, runs_of
-from lrkeeper.torch.ticket import Ticket, unopened
+from lrkeeper.torch.outage import held_over
+from lrkeeper.torch.source import check_answers
+from lrkeeper.torch.supply import AWAY
+from lrkeeper.torch.ticket import Ticket, more_to_state, unopened
+from lrkeeper.torch.walk import Walk
 
 _log = logging.getLogger("lrkeeper")
 
 _LOOK_SECONDS = 3.0
 
 
-class Position:
-    """Where a scheduler stands. `ticket` is None until the run is opened or a state dict is loaded."""
+class Position(Walk):
+    """A scheduler's place on a run, which it takes. `ticket` is None until the run is opened or a state is loaded."""
 
     def __init__(self, options: Options) -> None:
-        self.options = options
-        self.ticket: Ticket | None = None
+        super().__init__(options)
         self._opened = False
-        self._frontier = 0  # the highest that the run is known to have
         self._reserved = ""
-        self._runs: Runs | None = None
+        self._taking: Fetching[views.Place] = Fetching()
+        self._wanted: views.Start | None = None
+        self._waited = False
 
     def prepare(self) -> None:
-        """See that the server answers, and set a name aside for a run that was given none.
+        """See whether the server answers, and set a name aside for a run that was given none.
 
-        Raises NotConfigured, ServerUnavailable, DeadlineExceeded.
+        Raises NotConfigured; ValueError where the options do not go together.
         """
         incarnation = launch.incarnation(self.options.incarnation)
-        self._runs = runs_of(self.options.settings)
+        runs = self._connected()
+        if isinstance(runs, Client):
+            _ = self.plan  # whether there is one
+        try:
+            check_answers(runs)
+        except AWAY as error:
+            warnings.warn(
+                f"{error}; unless a checkpoint is loaded that carries the next values, the first step waits for it "
+                f"up to {self.options.max_stall:.0f} s",
+                UserWarning,
+                stacklevel=7,
+            )
         if self.options.run is None:
             self._reserved = launch.reserve_name(incarnation, self)
 
@@ -56,20 +70,9 @@ class Position:
         launch.release_name(self._reserved, self)
 
     @property
-    def row(self) -> dict[str, tuple[float, ...]] | None:
-        """The values of each group here, by track."""
-        return None if self.ticket is None else self.ticket.values.row(self.ticket.step)
-
-    @property
     def opened(self) -> bool:
         """Whether the run has been taken."""
         return self._opened
-
-    @property
-    def is_next_committed(self) -> bool:
-        """Whether the next step is known to be committed: it is gone through again, or a rank is ahead."""
-        ticket = self.ticket
-        return ticket is not None and ticket.step + 1 < max(ticket.place.frontier, self._frontier)
 
     def definition(self, schedule: Schedule | str) -> Schedule:
         """Return a definition with its parameters' numbers, of a stored schedule by its name.
@@ -88,7 +91,7 @@ class Position:
 
     def check_held(self) -> None:
         """Raise SchedulerInUse if a later scheduler has the run."""
-        if self.ticket is not None and not launch.has_run(self.ticket.place.run, self):
+        if self._opened and self.ticket is not None and not launch.has_run(self.ticket.place.run, self):
             raise errors.SchedulerInUse(
                 f"a later scheduler of this process has taken run {self.ticket.place.run!r}; "
                 "give every scheduler a run name of its own"
@@ -99,14 +102,16 @@ class Position:
     ) -> None:
         """Take the run; `origin` is where a new one begins.
 
+        Where a checkpoint has the next rows and the server is away, the run is not taken yet: `opened` says so.
+
         Raises what AcquireRun does.
         """
-        start = self._start(schedule, groups, origin)
-        place = self._connected().acquire_run(start, patience=self.options.max_stall)
-        launch.take_run(place.run, self)
-        self._opened = True
-        self.ticket = _at_start(place, start.groups)
-        _say_where(place, resumed=start.checkpoint is not None)
+        start = self._wanted = self._wanted or self._start(schedule, groups, origin)
+        place = self._taken(start)
+        if place is None:
+            return
+        self._wanted = None
+        self._arrive(place, start)
 
     def grow(self, schedule: Schedule | str, groups: tuple[views.Group, ...]) -> None:
         """Go on from this step with these param groups: those so far, and more.
@@ -117,48 +122,43 @@ class Position:
         if isinstance(self._connected(), Client):
             start = replace(start, origin=None)
         place = self._connected().acquire_run(start, patience=self.options.max_stall)
-        self._frontier = place.frontier
         self.ticket = _at_start(place, groups)
+        self._supply.begin(place.frontier)
 
-    def next(self, given: Given = NOTHING) -> Ticket:
-        """Return the ticket of the next step, which is given this; the position stays.
+    def frees_next(self) -> bool:
+        """See to it that the next step is not committed yet; False if its values cannot be left any more.
 
-        Raises what NextLr does; BadAnswer; Stalled; and at the step that the schedule cannot reach, torch's
-        exception there.
+        Those that this start has had committed ahead can, where no other rank may have them already: the run goes on
+        from here on a branch of its own. Those of an earlier start stay: the job goes through them again.
+
+        Raises what AcquireRun does.
         """
-        ticket = self.ticket
-        assert ticket is not None
-        step = ticket.step + 1
-        window = self._window(ticket, step, given)
-        self._frontier = max(self._frontier, window.frontier)
-        if window.table is None:
-            failure = window.failure
-            assert failure is not None
-            raise FAILURES.get(failure.type, RuntimeError)(
-                f"step {step} of run {ticket.place.run!r} cannot be reached: {failure.message}"
-            )
-        return replace(
-            ticket,
-            step=step,
-            values=window.table,
-            revision=window.revision,
-            schedule=window.schedule or ticket.schedule,
-            cursor=window.cursor,
-            cursor_step=window.cursor_step,
-            given=window.given,
-        )
+        ticket, runs = self.ticket, self._connected()
+        if ticket is None or not self.is_next_committed:
+            return True
+        ahead = ticket.step + 1 >= ticket.place.frontier and self._outage is None
+        if not ahead or not self._opened or not isinstance(runs, Client) or launch.world()[1] > 1:
+            return False
+        start = replace(self._start(ticket.schedule, ticket.groups, None), origin=None, leaves_plan=True)
+        place = runs.acquire_run(start, patience=self.options.max_stall)
+        self.ticket = replace(_at_start(place, ticket.groups), one_by_one=True)
+        self._supply.begin(place.frontier)
+        return True
 
     def finish(self) -> None:
         """Mark the run finished, if it was opened. Raises RunFenced."""
         runs = self._connected()
-        if self._opened and self.ticket is not None and isinstance(runs, Client):
+        if self._opened and self.ticket is not None and isinstance(runs, Client) and asker(runs) is not None:
             runs.finish_run(self.ticket.place.run, fence=self.ticket.place.fence)
 
     # The state dict.
 
     def to_state(self) -> dict[str, Any]:
         """Return the position as primitives."""
-        return unopened(self.options.run) if self.ticket is None else self.ticket.to_state()
+        ticket = self.ticket
+        if ticket is None:
+            return unopened(self.options.run)
+        return {**ticket.to_state(), **more_to_state(self._supply.from_step(ticket.step + 1), self.deviation)}
 
     def read(self, state: Mapping[str, Any], groups: int) -> Ticket | None:
         """Return the place that a state is of, for `go`; None: before the run was opened. Nothing changes.
@@ -202,18 +202,81 @@ class Position:
         """Stand where `read` said. Another run is taken at the next step."""
         before = self.ticket if self._opened else None
         if before is None or ticket is None or before.place.run_uid != ticket.place.run_uid:
-            self._opened, self._frontier = False, 0
+            self._opened = False
             self._drop_empty(before)
         elif before.place.branch != ticket.place.branch:
-            self._opened, self._frontier = False, 0
+            self._opened = False
         self.ticket = ticket
+        self._wanted, self._waited, self._outage = None, False, None
+        if ticket is not None and ticket.deviation is not None:
+            self._outage = held_over(ticket)
+        self._supply.begin(self._supply.frontier if self._opened else 0, ticket.ahead if ticket else ())
 
     # Within.
 
-    def _connected(self) -> Runs:
-        if self._runs is None:
-            self._runs = runs_of(self.options.settings)
-        return self._runs
+    def look_ahead(self) -> None:
+        """Ask for rows to come in the background, if it is time; for the run itself, if it is not taken yet."""
+        if self._opened:
+            super().look_ahead()
+        elif (start := self._wanted) is not None and (place := self._taken(start)) is not None:
+            self._wanted = None
+            self._arrive(place, start)
+
+    def _taken(self, start: views.Start) -> views.Place | None:
+        """Take the run; None if it has to wait for the server, and there are rows to go on with meanwhile."""
+        runs, ticket = self._connected(), self.ticket
+        if ticket is None or self._supply.at(ticket.step + 1) is None or not isinstance(runs, Client):
+            return runs.acquire_run(start, patience=self.options.max_stall)
+        if shares(runs):  # all ranks at the same step
+            try:
+                return runs.acquire_run(start, patience=_LOOK_SECONDS)
+            except AWAY:
+                return None
+        found = self._taking.collect()
+        if found is None and not self._taking.busy:
+            self._taking.start(partial(runs.acquire_run, start, patience=_LOOK_SECONDS))
+            found = self._taking.wait(_LOOK_SECONDS if not self._waited else 0.0)
+            self._waited = True
+        if found is None or isinstance(found, AWAY):
+            if found is not None:
+                _log.warning(
+                    "run %r cannot be taken yet (%s); the checkpoint has its next values, and it is tried again "
+                    "meanwhile",
+                    start.run,
+                    found,
+                )
+            return None
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def _arrive(self, place: views.Place, start: views.Start) -> None:
+        """Stand on the run that was taken."""
+        before, asked = self.ticket, start.checkpoint
+        launch.take_run(place.run, self)
+        self._opened = True
+        held: tuple[views.Window, ...] = ()
+        if before is None or asked is None or place.resume_step != asked.step:
+            self.ticket = _at_start(place, start.groups)
+        elif (place.branch, place.store_epoch) == (before.place.branch, before.place.store_epoch):
+            # Further on, where the job has gone on meanwhile; rows of the same branch are the same ones.
+            held = self._supply.from_step(before.step + 1)
+            self.ticket = (
+                replace(before, place=place) if before.step > asked.step else _at_start(place, start.groups)
+            )
+        elif before.step > asked.step:
+            raise errors.WrongBranch(
+                f"run {place.run!r} is on branch {place.branch} now, and the job has gone on from its checkpoint at "
+                f"step {asked.step} to step {before.step} with the rows of branch {before.place.branch}; start it "
+                "again from the checkpoint",
+                run=place.run,
+            )
+        else:
+            self.ticket = _at_start(place, start.groups)
+        if self._outage is not None:
+            self._outage.since = replace(self._outage.since, place=place)
+        self._supply.begin(place.frontier, held)
+        _say_where(place, resumed=asked is not None)
 
     def _start(
         self, schedule: Schedule | str, groups: tuple[views.Group, ...], origin: views.Origin | None
@@ -254,8 +317,13 @@ class Position:
         if not isinstance(runs, Client) or self.options.on_missing == "create":
             return ()
         found = None
-        with suppress(errors.RunNotFound):
-            found = runs.get_run(ticket.place.run, patience=min(self.options.max_stall, _LOOK_SECONDS))
+        try:
+            with suppress(errors.RunNotFound):
+                found = runs.get_run(ticket.place.run, patience=min(self.options.max_stall, _LOOK_SECONDS))
+        except AWAY:
+            if not ticket.ahead:
+                raise
+            return ()  # the job can go on without for a while; the server is asked again then
         if found is None or found.uid != ticket.place.run_uid:
             raise errors.RunNotFound(
                 f"run {ticket.place.run!r} (uid {ticket.place.run_uid}) of the state dict is not on the server "
@@ -275,35 +343,6 @@ class Position:
                 found = runs.get_run(before.place.run)
                 if found.uid == before.place.run_uid and found.frontier == found.origin_step + 1:
                     runs.delete_run(before.place.run, force=True)
-
-    def _window(self, ticket: Ticket, step: int, given: Given) -> views.Window:
-        """Return one step's row.
-
-        A frontier far behind comes nearer with every call; but where another rank is far behind, the run
-        waits for it, and so does this one.
-        """
-        frontier = -1
-        end = time.monotonic() + self.options.max_stall
-        while True:
-            window = self._connected().next_lr(
-                ticket.place,
-                step,
-                applied_step=ticket.step,
-                revision=ticket.revision,
-                given=given,
-                patience=self.options.max_stall,
-            )
-            failure = window.failure
-            if window.table is not None or (failure is not None and failure.step <= step):
-                return window
-            if window.frontier <= frontier:
-                if time.monotonic() > end:
-                    raise errors.Stalled(
-                        f"run {ticket.place.run!r} has stayed at step {frontier} for "
-                        f"{self.options.max_stall:.0f} s, and this rank is at {ticket.step}: another rank is far behind"
-                    )
-                time.sleep(random.uniform(0.005, 0.05))  # noqa: S311
-            frontier = window.frontier
 
 
 def _at_start(place: views.Place, groups: tuple[views.Group, ...]) -> Ticket:

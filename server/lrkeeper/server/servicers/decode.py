@@ -22,11 +22,13 @@ from lrkeeper.server.runs.limits import (
     MAX_STEP,
     MAX_TEXT,
     MAX_WORLD_SIZE,
+    rows_of_answer,
 )
 from lrkeeper.server.runs.records import ParamGroup
 from lrkeeper.server.usecases.fill import fill, fill_schedule
 from lrkeeper.server.usecases.next_lr import Steps
 from lrkeeper.server.usecases.origins import Carried
+from lrkeeper.server.usecases.report_deviation import Deviated
 from lrkeeper.v1 import run_pb2, run_service_pb2, schedule_pb2, schedule_service_pb2
 
 _NUMBERS: dict[int, str] = {
@@ -39,6 +41,10 @@ _ON_EXISTING: dict[int, OnExisting] = {
     run_service_pb2.ON_EXISTING_RESUME: "resume",
     run_service_pb2.ON_EXISTING_NEW_BRANCH: "new_branch",
     run_service_pb2.ON_EXISTING_TAKEOVER: "takeover",
+}
+_KINDS: dict[int, Literal["hold", "forecast"]] = {
+    run_pb2.DEVIATION_KIND_HOLD: "hold",
+    run_pb2.DEVIATION_KIND_FORECAST: "forecast",
 }
 _STATES: dict[int, Literal["active", "finished"] | None] = {
     run_pb2.RUN_STATE_UNSPECIFIED: None,
@@ -122,11 +128,8 @@ def start(request: run_service_pb2.AcquireRunRequest) -> tuple[Start, str | None
 
 def steps(request: run_service_pb2.NextLrRequest) -> Steps:
     """Return what a rank asks for."""
-    if not request.run_uid:
-        raise InvalidArgument("run_uid is missing; AcquireRun gives it", field="run_uid")
-    names.check_text("run_uid", request.run_uid, 64)
     return Steps(
-        run_uid=request.run_uid,
+        run_uid=_run_uid(request.run_uid),
         store_epoch=request.store_epoch,
         fence=request.fence,
         branch=request.branch,
@@ -142,6 +145,42 @@ def steps(request: run_service_pb2.NextLrRequest) -> Steps:
         ),
         frontier=request.frontier,
     )
+
+
+def deviated(request: run_service_pb2.ReportDeviationRequest) -> Deviated:
+    """Return what a rank went on with by itself."""
+    run_uid = _run_uid(request.run_uid)
+    if request.kind not in _KINDS:
+        raise InvalidArgument(
+            f"kind is {request.kind}; this server knows {', '.join(map(str, _KINDS))}", field="kind"
+        )
+    message = request.values
+    most = rows_of_answer(max(1, len(message.tracks) * message.groups))
+    if not 1 <= message.count <= most:  # before columns are made that long
+        raise InvalidArgument(
+            f"values.count is {message.count}; it must be from 1 to {most} for {len(message.tracks)} tracks of "
+            f"{message.groups} param groups",
+            field="values.count",
+        )
+    try:
+        table = Table.from_message(message, at_most=most)
+    except ValueError as error:
+        raise InvalidArgument(str(error), field="values") from error
+    return Deviated(
+        run_uid=run_uid,
+        store_epoch=request.store_epoch,
+        fence=request.fence,
+        branch=request.branch,
+        rank=request.rank,
+        table=table,
+        kind=_KINDS[request.kind],
+    )
+
+
+def _run_uid(uid: str) -> str:
+    if not uid:
+        raise InvalidArgument("run_uid is missing; AcquireRun gives it", field="run_uid")
+    return names.check_text("run_uid", uid, 64)
 
 
 def given(message: run_pb2.Given, path: str) -> Given:

@@ -1,4 +1,4 @@
-"""What a job remembers of its run: from the message, and what was lost, to one."""
+"""What a job remembers of its run, from its message."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lrkeeper.server.runs import names
 from lrkeeper.server.runs.limits import MAX_ROWS, MAX_TEXT
 from lrkeeper.server.runs.records import LostEdit
 from lrkeeper.server.runs.repair import Remembered, RememberedRows
-from lrkeeper.server.servicers import decode, encode
+from lrkeeper.server.servicers import decode
 from lrkeeper.v1 import run_pb2, run_service_pb2
 
 MAX_REMEMBERED_ROWS = 4 * MAX_ROWS
@@ -52,23 +52,6 @@ def remembered(request: run_service_pb2.AcquireRunRequest) -> Remembered | None:
     )
 
 
-def lost_edit(found: LostEdit) -> run_pb2.LostEdit:
-    """Return a lost edit's message."""
-    return run_pb2.LostEdit(
-        edit=run_pb2.Edit(
-            revision=found.revision,
-            request_id=found.request_id,
-            branch=found.branch,
-            effective_step=found.effective_step,
-            replace=run_pb2.Replace(schedule=encode.schedule(found.definition)),
-            author=found.author,
-            reason=found.reason,
-            create_time=encode.time(found.created_at),
-        ),
-        found_time=encode.time(found.found_at),
-    )
-
-
 def _rows(message: run_service_pb2.RememberedRows, place: int) -> RememberedRows:
     path = f"remembered.rows[{place}]"
     try:
@@ -102,8 +85,8 @@ def _check_order(rows: tuple[RememberedRows, ...], frontier: int) -> None:
     for place, each in enumerate(rows):
         if each.table.first_step != step:
             raise InvalidArgument(
-                f"remembered.rows[{place}] begins at step {each.table.first_step}; it must begin at {step}, where the "
-                "rows before end",
+                f"remembered.rows[{place}].values begins at step {each.table.first_step}; it must begin at {step}, "
+                "where the rows before end",
                 field=f"remembered.rows[{place}].values",
             )
         step = each.table.end_step

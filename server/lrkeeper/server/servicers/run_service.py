@@ -13,6 +13,7 @@ from lrkeeper.server.usecases.added_groups import add_groups
 from lrkeeper.server.usecases.edit_run import Change, edit_run, replace_by_stored
 from lrkeeper.server.usecases.keeper import Keeper
 from lrkeeper.server.usecases.next_lr import next_lr
+from lrkeeper.server.usecases.report_deviation import report_deviation
 from lrkeeper.v1 import run_service_pb2 as pb
 
 
@@ -69,7 +70,7 @@ class RunServicer:
             edits=[encode.edit(edit, names_by_uid) for edit in acquired.edits],
             created=acquired.created,
             repaired=acquired.repaired,
-            lost_edits=map(remembered.lost_edit, acquired.lost),
+            lost_edits=map(encode.lost_edit, acquired.lost),
         )
         if acquired.given:
             response.given.CopyFrom(acquired.given.to_message())
@@ -92,6 +93,10 @@ class RunServicer:
         if edited.failure is not None:
             response.error.CopyFrom(encode.failure(edited.failure))
         return response
+
+    async def report_deviation(self, request: pb.ReportDeviationRequest) -> pb.ReportDeviationResponse:
+        await report_deviation(self._keeper, decode.deviated(request))
+        return pb.ReportDeviationResponse()
 
     async def get_run(self, request: pb.GetRunRequest) -> pb.GetRunResponse:
         view = await runs.get_run(self._keeper, names.check_name("run", request.run))
@@ -139,6 +144,7 @@ class RunServicer:
             evaluator_version=found.evaluator_version,
             fence=found.fence,
             origin=found.origin,
+            deviations=encode.deviations(found.deviations, step),
         )
         if found.followed is not None:
             response.schedule_name, response.schedule_revision = found.followed

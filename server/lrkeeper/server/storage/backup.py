@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, create_engine, update
 from sqlalchemy.engine import URL
 
 from lrkeeper import migrations
@@ -62,7 +62,7 @@ def put_back(url: URL, source: Path) -> Path | None:
         with _beside(target) as part:
             _copy(source, part)
             schema_of(part)
-            _renew(make_engine(URL.create("sqlite", database=str(part))))
+            _renew(create_engine(URL.create("sqlite", database=str(part))))
             _fold(part)
             kept = _set_aside(target)
             part.replace(target)
@@ -89,14 +89,13 @@ def renew_epoch(url: URL) -> str:
 
 def schema_of(file: Path) -> str:
     """Return the schema of a SQLite file that lrkeeper made. Raises CannotOpen for any other."""
-    engine = make_engine(URL.create("sqlite", database=str(file)))
+    engine = create_engine(URL.create("sqlite", database=str(file)))
     try:
         found = migrations.current(engine)
     except ValueError as error:
-        raise CannotOpen(str(error)) from None
+        raise CannotOpen(f"{file}: {error}") from None
     finally:
         engine.dispose()
-        _fold(file)
     return _check_schema(found, str(file))
 
 

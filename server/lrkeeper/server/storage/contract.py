@@ -117,8 +117,8 @@ class Transaction(Protocol):
     def insert_blocks(self, blocks: tuple[Block, ...]) -> None:
         """Store new blocks."""
 
-    def rank_progress(self, run_uid: str, fence: int) -> RankProgress | None:
-        """Return what the ranks of a start said last, and lock it."""
+    def rank_progress(self, run_uid: str, fence: int, *, lock: bool = False) -> RankProgress | None:
+        """Return what the ranks of a start said last; with `lock`, nobody else changes it in the meantime."""
 
     def put_rank_progress(self, progress: RankProgress) -> None:
         """Store what the ranks of a start said last, in the place of what was stored before."""

@@ -237,9 +237,9 @@ class SqlTransaction:
 
     # ranks
 
-    def rank_progress(self, run_uid: str, fence: int) -> RankProgress | None:
-        found = select(t.rank_progress).where(_of(t.rank_progress, run_uid, fence=fence)).with_for_update()
-        row = self._one(found)
+    def rank_progress(self, run_uid: str, fence: int, *, lock: bool = False) -> RankProgress | None:
+        found = select(t.rank_progress).where(_of(t.rank_progress, run_uid, fence=fence))
+        row = self._one(found.with_for_update() if lock else found)
         if row is None:
             return None
         ranks = {rank: Heard(*heard) for rank, *heard in json.loads(row.data)}

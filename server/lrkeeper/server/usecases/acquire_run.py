@@ -224,6 +224,7 @@ def _take(
         schedule_uid=run.schedule_uid,
     )
     tx.insert_incarnation(_incarnation(start, run, grant.resume_step, now))
+    tx.drop_rank_progress(run.uid, below=run.fence)
     return acquired(tx, run, branch, grant.resume_step)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import NamedTuple
 
 from lrkeeper.errors import (
@@ -27,7 +28,8 @@ from lrkeeper.server.runs.limits import MAX_AHEAD, MAX_STEP, MAX_WORLD_SIZE
 from lrkeeper.server.runs.lineage import end_of
 from lrkeeper.server.runs.records import Block, Branch
 from lrkeeper.server.storage.contract import Advance, Transaction
-from lrkeeper.server.usecases.keeper import Keeper, Lane, lineage_of, load_head
+from lrkeeper.server.usecases.keeper import Keeper, Lane, check_epoch, lineage_of
+from lrkeeper.server.usecases.ranks import STORED_EVERY_US
 
 _TRIES = 8
 
@@ -57,11 +59,14 @@ class Steps(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """Committed blocks that hold the steps, and what ends them. No block: the frontier is below."""
+    """The values of the steps, and what ends them. No table: the frontier is below.
+
+    All rows are of one revision; either each learned something from outside, or none did.
+    """
 
     table: Table | None
     block: Block | None
-    """The block of the last row."""
+    """The block that the rows are evaluated from: the first one's, or the last one's if that learned something."""
     frontier: int
     failure: Failure | None
     schedule: Schedule | None
@@ -77,12 +82,7 @@ async def next_lr(keeper: Keeper, steps: Steps) -> Answer:
         StorageUnavailable, StorageFull, DataCorrupted: the database.
     """
     _check(steps)
-    if steps.store_epoch != keeper.storage.epoch:
-        raise StoreChanged(
-            f"the run was acquired from the database {steps.store_epoch!r}, and this server has "
-            f"{keeper.storage.epoch!r}: it was restored or replaced",
-            store_epoch=keeper.storage.epoch,
-        )
+    check_epoch(keeper.storage, steps.store_epoch)
     lane = keeper.lane(steps.run_uid)
     failure = None
     head = lane.head
@@ -91,7 +91,7 @@ async def next_lr(keeper: Keeper, steps: Steps) -> Answer:
             head, failure = await _move(keeper, lane, steps)
     elif steps.fence == head.run.fence:
         _check_rank(head, steps)
-        lane.hear(steps.fence, steps.rank, steps.applied_step, keeper.now())
+        keeper.hear(lane, head, steps.rank, steps.applied_step, keeper.now())
     return await _answer(keeper, head, steps, failure)
 
 
@@ -140,23 +140,19 @@ async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure
     for _ in range(_TRIES):
         head = lane.head or await keeper.head(steps.run_uid, lane)
         if _behind(head, steps):
-            head = lane.head = await keeper.storage.transact(
-                lambda tx: load_head(tx, steps.run_uid), writes=False
-            )
+            head = await keeper.load(steps.run_uid, lane)
             if _lost(head, steps):
                 raise _lost_error(head, steps)
         now = keeper.now()
-        lowest = steps.applied_step
         if steps.fence == head.run.fence:
             _check_rank(head, steps)
-            lowest = lane.hear(steps.fence, steps.rank, steps.applied_step, now)
+            keeper.hear(lane, head, steps.rank, steps.applied_step, now)
         if _covered(head, steps):
             return head, None
         if steps.fence != head.run.fence:
             raise await _refusal(keeper, head, steps)
         _check_may_move(head, steps)
-        most = head.most
-        target = new_frontier(head.frontier, steps.from_step, min(steps.count, most), lowest, most)
+        target = await _target(keeper, head, lane, steps, now)
         told = _told(head, steps) if steps.given or steps.ahead else ()
         after, blocks, failure = advanced(
             head, min(target, head.frontier + len(told)) if told else target, now, told
@@ -180,6 +176,27 @@ async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure
             lane.head = after
             return after, failure
     raise StorageUnavailable("the run is changing too often; the request may be repeated")
+
+
+async def _target(keeper: Keeper, head: Head, lane: Lane, steps: Steps, now: int) -> int:
+    """Return how far the request moves the frontier, with regard to all ranks of the start."""
+    count = min(steps.count, head.most)
+
+    def target() -> int:
+        lowest = lane.ranks.lowest(now)
+        assert lowest is not None  # the rank that asks was just heard
+        return new_frontier(head.frontier, steps.from_step, count, lowest, head.most)
+
+    if head.world_size == 1:
+        return new_frontier(head.frontier, steps.from_step, count, steps.applied_step, head.most)
+    found = target()
+    if now - lane.ranks.read_at >= STORED_EVERY_US and (
+        found < min(steps.from_step + count, head.frontier + head.most) or lane.ranks.any_silent(now)
+    ):
+        # The rank that holds back, or is silent, may have talked to another server in the meantime.
+        await keeper.read_ranks(head, lane)
+        found = target()
+    return found
 
 
 async def _refusal(keeper: Keeper, head: Head, steps: Steps) -> RunFenced | UnknownFence:
@@ -278,7 +295,9 @@ async def _answer(keeper: Keeper, head: Head, steps: Steps, failure: Failure | N
             )
         else:
             blocks = recent
-    last = blocks[-1]
+    whole = len(blocks)
+    blocks = _alike(blocks)
+    first, last = blocks[0], blocks[-1]
     schedule = None
     if last.revision != steps.revision:
         if steps.branch == head.run.branch and last.revision == head.revision:
@@ -288,7 +307,22 @@ async def _answer(keeper: Keeper, head: Head, steps: Steps, failure: Failure | N
                 lambda tx: definition_at(tx, last.run_uid, last.branch, last.table.first_step), writes=False
             )
     table = Table.join([block.table.cut(steps.from_step, end) for block in blocks])
-    return Answer(table, last, head.frontier, failure, schedule)
+    return Answer(
+        table,
+        last if last.given is not None else first,
+        head.frontier,
+        failure if len(blocks) == whole else None,
+        schedule,
+    )
+
+
+def _alike(blocks: list[Block]) -> list[Block]:
+    """Return the blocks up to the first of another revision, or that differs in having learned something or not."""
+    first = blocks[0]
+    if len(blocks) == 1:
+        return blocks
+    kind = (first.revision, first.given is None)
+    return list(takewhile(lambda block: (block.revision, block.given is None) == kind, blocks))
 
 
 def _recent(head: Head, steps: Steps, end: int) -> list[Block] | None:

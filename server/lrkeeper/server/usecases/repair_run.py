@@ -14,12 +14,12 @@ from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.acquire import Checkpoint, Known, Start, groups_difference
 from lrkeeper.server.runs.head import in_force
 from lrkeeper.server.runs.lineage import Lineage, end_of
-from lrkeeper.server.runs.records import Branch, Edit, Incarnation, LostEdit, Origin, Run
+from lrkeeper.server.runs.records import Branch, Edit, Incarnation, LostEdit, Origin, Run, base_row
 from lrkeeper.server.runs.repair import Plan, Remembered, compare, ended, lost_edits, own_fence, plan
 from lrkeeper.server.storage.contract import Transaction
 from lrkeeper.server.storage.ids import new_uid
 from lrkeeper.server.usecases.keeper import lineage_of
-from lrkeeper.server.usecases.put_back import UNKNOWN, at_first, put_back
+from lrkeeper.server.usecases.put_back import UNKNOWN, at_first, opened, put_back
 
 AUTHOR = "lrkeeper"
 """Who has made a branch that a repair begins."""
@@ -59,6 +59,8 @@ def mend(tx: Transaction, start: Start, remembered: Remembered, known: Known | N
         InvalidArgument: what is remembered does not hold together.
     """
     assert start.checkpoint is not None
+    for number, rows in enumerate(remembered.rows):
+        opened(rows, base_row(start.groups), number)
     if known is None:
         return _made(tx, start, remembered, now)
     fence = own_fence(remembered, known)
