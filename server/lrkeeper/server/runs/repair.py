@@ -15,6 +15,9 @@ from lrkeeper.server.runs.acquire import Known, fenced
 from lrkeeper.server.runs.head import in_force
 from lrkeeper.server.runs.records import Branch, Edit, LostEdit
 
+AUTHOR = "lrkeeper"
+"""Who has made a branch that a repair begins; no request did."""
+
 
 @dataclass(frozen=True)
 class RememberedRows:
@@ -123,6 +126,16 @@ def plan(remembered: Remembered, branch: int, frontier: int, *, there: bool, new
     after = max(frontier, end)
     lost = there and remembered.branch == branch and remembered.frontier > after
     return Plan("extend" if end > frontier else "nothing", branch, frontier, after, above if lost else None)
+
+
+def is_repair_of(branch: Branch, left: int, *, there: bool) -> bool:
+    """Return whether a repair has begun a branch in the place of another, whose rows go on as this one's.
+
+    `there` says whether the database has the other one.
+    """
+    if branch.author != AUTHOR or branch.request_id is not None:
+        return False
+    return branch.parent == left if there else left < branch.branch
 
 
 def compare(run: str, remembered: Remembered, stored: Sequence[Table]) -> None:

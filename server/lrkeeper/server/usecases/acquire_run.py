@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
 
 from lrkeeper.errors import (
     RunExists,
@@ -31,6 +35,8 @@ from lrkeeper.server.usecases.keeper import Keeper, lineage_of
 from lrkeeper.server.usecases.origins import Carried, carried_edit, carried_origin, fresh_origin
 from lrkeeper.server.usecases.repair_run import Mended, mend
 
+_log = structlog.get_logger("lrkeeper.runs")
+
 
 @dataclass(frozen=True)
 class Acquired:
@@ -51,6 +57,7 @@ class Acquired:
     repaired: bool = False
     lost: tuple[LostEdit, ...] = ()
     """Edits that the job remembers and the database has lost."""
+    log: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
 
 async def acquire_run(
@@ -85,9 +92,11 @@ async def acquire_run(
         if mended is None:
             return _take(tx, brought, carried, run, now)
         found = _take(tx, brought, carried, run, now, held=mended.held)
-        return replace(found, repaired=mended.repaired, lost=mended.lost)
+        return replace(found, repaired=mended.repaired, lost=mended.lost, log=mended.log)
 
     acquired = await keeper.storage.transact(work)
+    for event, facts in acquired.log:
+        _log.warning(event, **facts)
     keeper.lane(acquired.run.uid).head = None
     return acquired
 
