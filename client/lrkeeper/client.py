@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from google.protobuf.message import Message
 
-from lrkeeper import messages, views
+from lrkeeper import messages, repairs, views
 from lrkeeper.channel import Channel
 from lrkeeper.connection import Connection
 from lrkeeper.errors import BadAnswer
@@ -64,7 +64,9 @@ class Client:
         """Take a run for a start of a job, creating it if it is new."""
         request = messages.acquire_request(start)
         answer = self._call(lambda c: c.runs.AcquireRun, request, patience=patience, quick=True)
-        return messages.place(start, answer)
+        place = messages.place(start, answer)
+        repairs.say(start, place)
+        return place
 
     def next_lr(
         self,
@@ -76,6 +78,7 @@ class Client:
         revision: int,
         given: Given = NOTHING,
         ahead: Sequence[Mapping[str, float]] = (),
+        frontier: int | None = None,
         patience: float | None = None,
     ) -> views.Window:
         """Return `count` steps' values from `from_step`, as many as there are; see NextLr.
@@ -89,6 +92,8 @@ class Client:
             given: what the one step learned from outside.
             ahead: what the job will have behind it at the other steps, if it knows: totals by "tokens", "samples"
                 and "epochs", one mapping for each.
+            frontier: the highest frontier of the branch that this rank has seen; the place's if None. A database that
+                has less answers StoreChanged, and commits nothing.
             patience: as the class's.
         """
         request = run_service_pb2.NextLrRequest(
@@ -104,6 +109,7 @@ class Client:
             revision=revision,
             given=given.to_message() if given else None,
             ahead=[run_pb2.Progress(**totals) for totals in ahead],
+            frontier=place.frontier if frontier is None else frontier,
         )
         answer = self._call(lambda c: c.runs.NextLr, request, patience=patience, quick=True)
         window = messages.window(request, answer)

@@ -30,7 +30,7 @@ _log = structlog.get_logger("lrkeeper.server")
 
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a lottery
-    ("grpc.max_receive_message_length", 2 << 20),
+    ("grpc.max_receive_message_length", 4 << 20),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_ping_strikes", 0),
