@@ -126,27 +126,27 @@ class Position(Walk):
             start = replace(start, origin=None)
         place = self._connected().acquire_run(start, patience=self.options.max_stall)
         self.ticket = _at_start(place, groups)
-        self._supply.begin(place.frontier)
+        self._settle(place)
 
     def frees_next(self) -> bool:
         """See to it that the next step is not committed yet; False if its values cannot be left any more.
 
-        Those that this start has had committed ahead can, where no other rank may have them already: the run goes on
-        from here on a branch of its own. Those of an earlier start stay: the job goes through them again.
+        Those that this start has had committed ahead can, where no rank has had them yet: the run goes on from here on
+        a branch of its own. Others stay: the job goes through them again.
 
         Raises what AcquireRun does.
         """
         ticket, runs = self.ticket, self._connected()
         if ticket is None or not self.is_next_committed:
             return True
-        ahead = ticket.step + 1 >= ticket.place.frontier and self._outage is None
+        ahead = ticket.step >= self._furthest and self._outage is None
         if not ahead or not self._opened or not isinstance(runs, Client) or launch.world()[1] > 1:
             return False
         start = self._start(ticket.schedule, ticket.groups, None)
         start = replace(start, origin=None, on_resume="exact", leaves_plan=True)
         place = runs.acquire_run(start, patience=self.options.max_stall)
         self.ticket = replace(_at_start(place, ticket.groups), one_by_one=True)
-        self._supply.begin(place.frontier)
+        self._settle(place)
         return True
 
     def finish(self) -> None:
@@ -288,8 +288,12 @@ class Position(Walk):
             self.ticket = _at_start(place, start.groups)
         if self._outage is not None:
             self._outage.since = replace(self._outage.since, place=place)
-        self._supply.begin(place.frontier, held)
+        self._settle(place, held)
         _say_where(place, resumed=asked is not None)
+
+    def _settle(self, place: views.Place, held: tuple[views.Window, ...] = ()) -> None:
+        self._furthest = place.frontier - 1  # those below were had before, by whomever
+        self._supply.begin(place.frontier, held)
 
     def _start(
         self, schedule: Schedule | str, groups: tuple[views.Group, ...], origin: views.Origin | None
