@@ -50,5 +50,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "LRKEEPER_MODE",
         "LRKEEPER_INCARNATION",
         "LRKEEPER_TOKEN",
+        "LRKEEPER_ON_EXISTING",
+        "LRKEEPER_ON_RESUME",
     ):
         monkeypatch.delenv(name, raising=False)

@@ -34,6 +34,12 @@ _ON_EXISTING = {
     "new_branch": run_service_pb2.ON_EXISTING_NEW_BRANCH,
     "takeover": run_service_pb2.ON_EXISTING_TAKEOVER,
 }
+_ON_RESUME = {
+    "exact": run_service_pb2.ON_RESUME_EXACT,
+    "server": run_service_pb2.ON_RESUME_SERVER,
+    "checkpoint": run_service_pb2.ON_RESUME_CHECKPOINT,
+    "error": run_service_pb2.ON_RESUME_ERROR,
+}
 
 
 def acquire_request(start: views.Start) -> run_service_pb2.AcquireRunRequest:
@@ -52,6 +58,7 @@ def acquire_request(start: views.Start) -> run_service_pb2.AcquireRunRequest:
         adds_groups=start.adds_groups,
         leaves_plan=start.leaves_plan,
         parameters=start.parameters,
+        on_resume=_ON_RESUME[start.on_resume],
     )
     if isinstance(start.schedule, str):
         request.schedule_name = start.schedule
@@ -100,8 +107,9 @@ def place(start: views.Start, answer: run_service_pb2.AcquireRunResponse) -> vie
     table = values(answer.values, at_most=1)
     if table.first_step != answer.resume_step or table.count != 1:
         raise BadAnswer(f"the server gave the values of step {table.first_step} for {answer.resume_step}")
-    if start.checkpoint is not None and answer.resume_step != start.checkpoint.step:
-        raise BadAnswer(f"the server resumed at step {answer.resume_step}, not at {start.checkpoint.step}")
+    place = start.checkpoint if start.on_resume != "server" else None
+    if place is not None and answer.resume_step != place.step:
+        raise BadAnswer(f"the server resumed at step {answer.resume_step}, not at {place.step}")
     check_columns(table, start.groups)
     check_numbers(table)
     return views.Place(
@@ -300,6 +308,19 @@ def run(message: run_pb2.Run) -> views.Run:
         deviations=tuple(map(deviation, message.deviations)),
         lost_edits=tuple(map(lost_edit, message.lost_edits)),
         forked_from=_forked_from(message.forked_from) if message.HasField("forked_from") else None,
+    )
+
+
+def rolled_back(message: run_service_pb2.RollbackRunResponse) -> views.RolledBack:
+    """Return what a rollback did."""
+    return views.RolledBack(
+        branch=message.branch,
+        fence=message.fence,
+        frontier=message.frontier,
+        revision=message.revision,
+        dropped=tuple(edit(e) for e in message.dropped),
+        preview=values(message.preview, at_most=64),
+        failure=failure(message.error) if message.HasField("error") else None,
     )
 
 

@@ -13,6 +13,7 @@ from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
 
 OnExisting = Literal["resume", "new_branch", "takeover"]
+OnResume = Literal["exact", "server", "checkpoint", "error"]
 DeviationKind = Literal["hold", "forecast"]
 
 
@@ -108,6 +109,8 @@ class Start:
     """Whether the start holds the run and has added param groups at the checkpoint's step."""
     parameters: Mapping[str, float] = field(default_factory=dict)
     """The numbers of the definition's parameters."""
+    on_resume: OnResume = "exact"
+    """What a start with a checkpoint wants of its run; "checkpoint" needs `origin`."""
     leaves_plan: bool = False
     """Whether the start holds the run, alone, and leaves what is committed beyond the checkpoint's step."""
     remembered: Remembered | None = None
@@ -290,6 +293,20 @@ class Edited:
     revision: int
     effective_step: int
     clamped: bool
+    preview: Table
+    failure: Failure | None
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """A run taken back. `dropped` act no more; `preview` begins at the last step that stays."""
+
+    branch: int
+    fence: int
+    """What starts of the job must be above; the one that held the run is fenced."""
+    frontier: int
+    revision: int
+    dropped: tuple[Edit, ...]
     preview: Table
     failure: Failure | None
 

@@ -46,6 +46,8 @@ def call_everything(client: Client, run: str) -> set[str]:
         "list_runs": lambda: next(client.list_runs()),
         "list_blocks": lambda: next(client.list_blocks(run)),
         "explain": lambda: client.explain(run, 1),
+        "fork_run": lambda: client.fork_run(run, f"{run}-fork", 1, reason="a test"),
+        "rollback_run": lambda: client.rollback_run(run, 0, expected_revision=2, reason="a test"),
         "finish_run": lambda: client.finish_run(run),
         "delete_run": lambda: client.delete_run(run, force=True),
         "create_schedule": lambda: client.create_schedule(run, STEP_LR),

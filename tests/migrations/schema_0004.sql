@@ -22,20 +22,20 @@ CREATE TABLE blocks (
  WITHOUT ROWID
 
 ;
-INSERT INTO "blocks" VALUES('01a2182a-97d3-7af0-bf9c-be95bf78082b',1,1,1,'lr',2,X'0000000000000840000000A09999A93F',1689220270,1,1,'[0,0,{"lr":[3.0,0.05000000074505806]}]','1',NULL);
-INSERT INTO "blocks" VALUES('01a2182a-97d3-7af0-bf9c-be95bf78082b',1,2,1,'lr',2,X'000000000000F83F000000A09999993F',3701566440,1,1,'[1,1,{"lr":[3.0,0.05000000074505806]}]','1',NULL);
-INSERT INTO "blocks" VALUES('01a2182a-97d3-7af0-bf9c-be95bf78082b',1,3,2,'lr',2,X'000000000000F83F000000000000E83F000000A09999993F000000A09999893F',478606124,1,1,'[2,2,{"lr":[1.5,0.02500000037252903]}]','1',NULL);
-INSERT INTO "blocks" VALUES('01a2182a-97d3-7af0-bf9c-be95bf78082b',1,5,1,'lr',2,X'000000000000E83F000000A09999893F',2161495846,1,1,'[4,4,{"lr":[0.75,0.012500000186264515]}]','1',NULL);
-INSERT INTO "blocks" VALUES('01a2182a-97d3-7af0-bf9c-be95bf78082b',1,6,2,'lr',2,X'000000000000483F000000000000283F000000A09999E93E000000A09999C93E',1722513875,2,1,'[5,5,{"lr":[0.0029296875,4.882812572759576e-05]}]','1',NULL);
-INSERT INTO "blocks" VALUES('01a2182a-9828-7b7e-8caf-d5d265048349',1,1,3,'lr',1,X'0000000000000840000000000000F83F000000000000F83F',987176473,1,1,'[0,0,{"lr":[3.0]}]','1',NULL);
-INSERT INTO "blocks" VALUES('01a2182a-9828-7b7e-8caf-d5d265048349',1,4,2,'lr',1,X'0000000000000840000000000000F83F',1837191428,2,1,'[3,3,{"lr":[3.0]}]','1',NULL);
-INSERT INTO "blocks" VALUES('01a2182a-9840-75e7-9895-a8a785d68365',1,1,5,'lr',1,X'0000000000000840000000000000F83F000000000000F83F000000000000E83F000000000000D83F',2824853813,1,1,'[0,[0,0,null,0],{"lr":[3.0]}]','1',NULL);
-INSERT INTO "blocks" VALUES('01a2182a-9840-75e7-9895-a8a785d68365',2,1,1,'lr',1,X'0000000000000840',4241887580,2,2,'[0,0,{"lr":[3.0]}]','1',NULL);
-INSERT INTO "blocks" VALUES('01a2182a-9854-7a4d-bb47-df642cfb7bc3',1,1,4,'lr',1,X'0000000000000840000000000000F83F00000000000008400000000000000840',1422841167,1,1,'[0,[0,[0,-1]],{"lr":[3.0]}]','1',NULL);
-INSERT INTO "blocks" VALUES('01a2182a-985f-74b5-a614-8a20230727d6',1,1,1,'lr',1,X'000000000000F83F',684760140,1,1,'[0,0,{"lr":[3.0]}]','1','{"metric":NaN,"epoch":3,"factors":[0.5,-0.0],"seen":{"lr":[2.0]}}');
-INSERT INTO "blocks" VALUES('01a2182a-986b-734e-a2e8-595183261a61',1,1,1,'lr',1,X'0000000000000240',104462806,1,1,'[0,[0],{"lr":[3.0]}]','1',NULL);
-INSERT INTO "blocks" VALUES('01a2182a-986b-734e-a2e8-595183261a61',1,2,1,'lr',1,X'000000000000F03F',3384910518,2,1,'[1,[1],{"lr":[2.0]}]','1',NULL);
-INSERT INTO "blocks" VALUES('01a2182a-9880-7022-9b55-4a7f49eab9c9',1,1,1,'lr',1,X'0000000000000840',4241887580,1,1,'[0,0,{"lr":[3.0]}]','1',NULL);
+INSERT INTO "blocks" VALUES('01a21843-18e0-7e92-b877-e63d4997bf09',1,1,1,'lr',2,X'0000000000000840000000A09999A93F',1689220270,1,1,'[0,0,{"lr":[3.0,0.05000000074505806]}]','1',NULL);
+INSERT INTO "blocks" VALUES('01a21843-18e0-7e92-b877-e63d4997bf09',1,2,1,'lr',2,X'000000000000F83F000000A09999993F',3701566440,1,1,'[1,1,{"lr":[3.0,0.05000000074505806]}]','1',NULL);
+INSERT INTO "blocks" VALUES('01a21843-18e0-7e92-b877-e63d4997bf09',1,3,2,'lr',2,X'000000000000F83F000000000000E83F000000A09999993F000000A09999893F',478606124,1,1,'[2,2,{"lr":[1.5,0.02500000037252903]}]','1',NULL);
+INSERT INTO "blocks" VALUES('01a21843-18e0-7e92-b877-e63d4997bf09',1,5,1,'lr',2,X'000000000000E83F000000A09999893F',2161495846,1,1,'[4,4,{"lr":[0.75,0.012500000186264515]}]','1',NULL);
+INSERT INTO "blocks" VALUES('01a21843-18e0-7e92-b877-e63d4997bf09',1,6,2,'lr',2,X'000000000000483F000000000000283F000000A09999E93E000000A09999C93E',1722513875,2,1,'[5,5,{"lr":[0.0029296875,4.882812572759576e-05]}]','1',NULL);
+INSERT INTO "blocks" VALUES('01a21843-1963-72b6-bad7-d5826b740bf3',1,1,3,'lr',1,X'0000000000000840000000000000F83F000000000000F83F',987176473,1,1,'[0,0,{"lr":[3.0]}]','1',NULL);
+INSERT INTO "blocks" VALUES('01a21843-1963-72b6-bad7-d5826b740bf3',1,4,2,'lr',1,X'0000000000000840000000000000F83F',1837191428,2,1,'[3,3,{"lr":[3.0]}]','1',NULL);
+INSERT INTO "blocks" VALUES('01a21843-1987-7ee8-96a7-ae0edb451b1b',1,1,5,'lr',1,X'0000000000000840000000000000F83F000000000000F83F000000000000E83F000000000000D83F',2824853813,1,1,'[0,[0,0,null,0],{"lr":[3.0]}]','1',NULL);
+INSERT INTO "blocks" VALUES('01a21843-1987-7ee8-96a7-ae0edb451b1b',2,1,1,'lr',1,X'0000000000000840',4241887580,2,2,'[0,0,{"lr":[3.0]}]','1',NULL);
+INSERT INTO "blocks" VALUES('01a21843-19a5-74d3-b33d-c04e053c0e24',1,1,4,'lr',1,X'0000000000000840000000000000F83F00000000000008400000000000000840',1422841167,1,1,'[0,[0,[0,-1]],{"lr":[3.0]}]','1',NULL);
+INSERT INTO "blocks" VALUES('01a21843-19b3-7348-b1a3-1ba2c1134e2e',1,1,1,'lr',1,X'000000000000F83F',684760140,1,1,'[0,0,{"lr":[3.0]}]','1','{"metric":NaN,"epoch":3,"factors":[0.5,-0.0],"seen":{"lr":[2.0]}}');
+INSERT INTO "blocks" VALUES('01a21843-19dc-7030-8498-1b60a9e5ea94',1,1,1,'lr',1,X'0000000000000240',104462806,1,1,'[0,[0],{"lr":[3.0]}]','1',NULL);
+INSERT INTO "blocks" VALUES('01a21843-19dc-7030-8498-1b60a9e5ea94',1,2,1,'lr',1,X'000000000000F03F',3384910518,2,1,'[1,[1],{"lr":[2.0]}]','1',NULL);
+INSERT INTO "blocks" VALUES('01a21843-19ff-7776-8d63-cb0663c7157d',1,1,1,'lr',1,X'0000000000000840',4241887580,1,1,'[0,0,{"lr":[3.0]}]','1',NULL);
 CREATE TABLE branches (
 	run_uid VARCHAR(36) NOT NULL, 
 	branch BIGINT NOT NULL, 
@@ -48,19 +48,19 @@ CREATE TABLE branches (
 	origin_step BIGINT NOT NULL, 
 	origin_values BLOB NOT NULL, 
 	origin_cursor TEXT NOT NULL, 
-	created_at BIGINT NOT NULL, parameters TEXT, author TEXT, reason TEXT, request_id VARCHAR(36), digest VARCHAR(64), 
+	created_at BIGINT NOT NULL, parameters TEXT, author TEXT, reason TEXT, request_id VARCHAR(36), digest VARCHAR(64), fence BIGINT, 
 	CONSTRAINT pk_branches PRIMARY KEY (run_uid, branch), 
 	CONSTRAINT fk_branches_run_uid_runs FOREIGN KEY(run_uid) REFERENCES runs (uid), 
 	CONSTRAINT fk_branches_schedule_uid_schedules FOREIGN KEY(schedule_uid) REFERENCES schedules (uid)
 );
-INSERT INTO "branches" VALUES('01a2182a-97d3-7af0-bf9c-be95bf78082b',1,NULL,NULL,'{"semantics":"torch>=2.9","step_lr":{"gamma":0.5,"step_size":2.0}}',NULL,NULL,1,0,X'0000000000000840000000A09999A93F','[0,0,{"lr":[3.0,0.05000000074505806]}]',1795701774288817,NULL,'operator@example.org','zurück','9c978a0c-e4a5-4205-b77c-aa0611b82fbc','0000000000000000000000000000000000000000000000000000000000000000');
-INSERT INTO "branches" VALUES('01a2182a-9828-7b7e-8caf-d5d265048349',1,NULL,NULL,'{"semantics":"torch>=2.9","step_lr":{"gamma":0.5,"step_size":2.0}}','01a2182a-97ff-79e7-aa87-5433d6653101',1,1,0,X'0000000000000840','[0,0,{"lr":[3.0]}]',1795701774341574,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "branches" VALUES('01a2182a-9840-75e7-9895-a8a785d68365',1,NULL,NULL,'{"semantics":"torch>=2.9","sequence":{"boundary":"later","stages":[{"clock":"local","schedule":{"step_lr":{"gamma":0.5,"step_size":2.0}}},{"at":"4","clock":"local","schedule":{"step_lr":{"gamma":0.5,"step_size":1.0}}}]}}',NULL,NULL,1,0,X'0000000000000840','[0,[0,0,null,0],{"lr":[3.0]}]',1795701774399019,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "branches" VALUES('01a2182a-9840-75e7-9895-a8a785d68365',2,1,NULL,'{"semantics":"torch>=2.9","step_lr":{"gamma":0.5,"step_size":2.0}}',NULL,NULL,2,0,X'0000000000000840','[0,0,{"lr":[3.0]}]',1795701774411687,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "branches" VALUES('01a2182a-9854-7a4d-bb47-df642cfb7bc3',1,NULL,NULL,'{"semantics":"torch>=2.9","sequential_lr":{"milestones":[3.0],"schedulers":[{"step_lr":{"gamma":0.5,"step_size":2.0}},{"step_lr":{"gamma":0.5,"step_size":2.0}}]}}',NULL,NULL,1,0,X'0000000000000840','[0,[0,[0,-1]],{"lr":[3.0]}]',1795701774419447,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "branches" VALUES('01a2182a-985f-74b5-a614-8a20230727d6',1,NULL,NULL,'{"semantics":"torch>=2.9","step_lr":{"gamma":0.5,"step_size":2.0}}',NULL,NULL,1,0,X'0000000000000840','[0,0,{"lr":[3.0]}]',1795701774430245,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "branches" VALUES('01a2182a-986b-734e-a2e8-595183261a61',1,NULL,NULL,'{"semantics":"torch>=2.9","tracks":{"tracks":[{"name":"lr","schedule":{"ramp":{"after":"hold","begin":{"before":1.0},"counting":"from_zero","ease":"linear","end":{"absolute":0.0},"high":3.0,"low":-7.0,"over":{"steps":4.0},"warp":1.0}}}]}}','01a2182a-9865-79a4-b1c6-4ca09cac794b',1,1,0,X'0000000000000840','[0,[0],{"lr":[3.0]}]',1795701774441575,'{"steps": 4.0}',NULL,NULL,NULL,NULL);
-INSERT INTO "branches" VALUES('01a2182a-9880-7022-9b55-4a7f49eab9c9',1,NULL,NULL,'{"semantics":"torch>=2.9","step_lr":{"gamma":0.5,"step_size":2.0}}',NULL,NULL,1,0,X'0000000000000840','[0,0,{"lr":[3.0]}]',1795701774463949,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "branches" VALUES('01a21843-18e0-7e92-b877-e63d4997bf09',1,NULL,NULL,'{"semantics":"torch>=2.9","step_lr":{"gamma":0.5,"step_size":2.0}}',NULL,NULL,1,0,X'0000000000000840000000A09999A93F','[0,0,{"lr":[3.0,0.05000000074505806]}]',1795703380189744,NULL,'operator@example.org','zurück','fca1855f-2d37-4c39-af21-3aa8678c8f17','0000000000000000000000000000000000000000000000000000000000000000',NULL);
+INSERT INTO "branches" VALUES('01a21843-1963-72b6-bad7-d5826b740bf3',1,NULL,NULL,'{"semantics":"torch>=2.9","step_lr":{"gamma":0.5,"step_size":2.0}}','01a21843-1931-7d56-be58-882b5ab313be',1,1,0,X'0000000000000840','[0,0,{"lr":[3.0]}]',1795703380277623,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "branches" VALUES('01a21843-1987-7ee8-96a7-ae0edb451b1b',1,NULL,NULL,'{"semantics":"torch>=2.9","sequence":{"boundary":"later","stages":[{"clock":"local","schedule":{"step_lr":{"gamma":0.5,"step_size":2.0}}},{"at":"4","clock":"local","schedule":{"step_lr":{"gamma":0.5,"step_size":1.0}}}]}}',NULL,NULL,1,0,X'0000000000000840','[0,[0,0,null,0],{"lr":[3.0]}]',1795703380358707,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "branches" VALUES('01a21843-1987-7ee8-96a7-ae0edb451b1b',2,1,NULL,'{"semantics":"torch>=2.9","step_lr":{"gamma":0.5,"step_size":2.0}}',NULL,NULL,2,0,X'0000000000000840','[0,0,{"lr":[3.0]}]',1795703380376087,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "branches" VALUES('01a21843-19a5-74d3-b33d-c04e053c0e24',1,NULL,NULL,'{"semantics":"torch>=2.9","sequential_lr":{"milestones":[3.0],"schedulers":[{"step_lr":{"gamma":0.5,"step_size":2.0}},{"step_lr":{"gamma":0.5,"step_size":2.0}}]}}',NULL,NULL,1,0,X'0000000000000840','[0,[0,[0,-1]],{"lr":[3.0]}]',1795703380388241,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "branches" VALUES('01a21843-19b3-7348-b1a3-1ba2c1134e2e',1,NULL,NULL,'{"semantics":"torch>=2.9","step_lr":{"gamma":0.5,"step_size":2.0}}',NULL,NULL,1,0,X'0000000000000840','[0,0,{"lr":[3.0]}]',1795703380400667,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "branches" VALUES('01a21843-19dc-7030-8498-1b60a9e5ea94',1,NULL,NULL,'{"semantics":"torch>=2.9","tracks":{"tracks":[{"name":"lr","schedule":{"ramp":{"after":"hold","begin":{"before":1.0},"counting":"from_zero","ease":"linear","end":{"absolute":0.0},"high":3.0,"low":-7.0,"over":{"steps":4.0},"warp":1.0}}}]}}','01a21843-19d6-7a14-a2fc-a91c02c49c8f',1,1,0,X'0000000000000840','[0,[0],{"lr":[3.0]}]',1795703380441566,'{"steps": 4.0}',NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "branches" VALUES('01a21843-19ff-7776-8d63-cb0663c7157d',1,NULL,NULL,'{"semantics":"torch>=2.9","step_lr":{"gamma":0.5,"step_size":2.0}}',NULL,NULL,1,0,X'0000000000000840','[0,0,{"lr":[3.0]}]',1795703380477621,NULL,NULL,NULL,NULL,NULL,NULL);
 CREATE TABLE deviations (
 	run_uid VARCHAR(36) NOT NULL, 
 	branch BIGINT NOT NULL, 
@@ -77,7 +77,7 @@ CREATE TABLE deviations (
 	CONSTRAINT pk_deviations PRIMARY KEY (run_uid, branch, fence, rank, first_step), 
 	CONSTRAINT fk_deviations_run_uid_runs FOREIGN KEY(run_uid) REFERENCES runs (uid)
 );
-INSERT INTO "deviations" VALUES('01a2182a-97d3-7af0-bf9c-be95bf78082b',1,1,0,5,2,'lr',2,X'000000000000D03F000000000000D03F000000000000C03F000000000000C03F',2442704802,'hold',1795701774502187);
+INSERT INTO "deviations" VALUES('01a21843-18e0-7e92-b877-e63d4997bf09',1,1,0,5,2,'lr',2,X'000000000000D03F000000000000D03F000000000000C03F000000000000C03F',2442704802,'hold',1795703380613141);
 CREATE TABLE edits (
 	run_uid VARCHAR(36) NOT NULL, 
 	revision BIGINT NOT NULL, 
@@ -98,9 +98,9 @@ CREATE TABLE edits (
 	CONSTRAINT fk_edits_run_uid_runs FOREIGN KEY(run_uid) REFERENCES runs (uid), 
 	CONSTRAINT fk_edits_schedule_uid_schedules FOREIGN KEY(schedule_uid) REFERENCES schedules (uid)
 );
-INSERT INTO "edits" VALUES('01a2182a-97d3-7af0-bf9c-be95bf78082b',2,1,'67a7677d-cb6f-40e8-abaf-2260227c26f7','6331d28f9a4658198d160e5bce63e5a5343c0bb5fa8b82ae7478d8811673a36a','replace','{"semantics":"torch>=2.9","step_lr":{"gamma":0.25,"step_size":1.0}}',NULL,NULL,6,0,'[5,5,{"lr":[0.0029296875,4.882812572759576e-05]}]','operator@example.org','zu groß – 太大',1795701774319817,NULL);
-INSERT INTO "edits" VALUES('01a2182a-9828-7b7e-8caf-d5d265048349',2,1,'e1c685e7-74d2-59a3-995e-02e058ff5bff','f404a29c191f7a0ea9efc36b6c326ccd318c0b3e311877e3be5c525a2b33246e','replace','{"multi_step_lr":{"gamma":0.5,"milestones":[5.0]},"semantics":"torch>=2.9"}','01a2182a-97ff-79e7-aa87-5433d6653101',2,4,0,'[3,3,{"lr":[3.0]}]','operator@example.org','later',1795701774390266,NULL);
-INSERT INTO "edits" VALUES('01a2182a-986b-734e-a2e8-595183261a61',2,1,'d101ee56-225a-4a71-ac9b-174da9c5dbaf','3a605fbe3d0229dd13776499b9b559fc3d36372d7d1a5ab19e669c7b762d18e9','replace','{"semantics":"torch>=2.9","tracks":{"tracks":[{"name":"lr","schedule":{"ramp":{"after":"hold","begin":{"before":1.0},"counting":"from_zero","ease":"linear","end":{"absolute":0.0},"high":3.0,"low":-7.0,"over":{"steps":3.0},"warp":1.0}}}]}}','01a2182a-9865-79a4-b1c6-4ca09cac794b',1,2,0,'[1,[1],{"lr":[2.0]}]','operator@example.org','shorter',1795701774454434,'{"steps": 3.0}');
+INSERT INTO "edits" VALUES('01a21843-18e0-7e92-b877-e63d4997bf09',2,1,'1933ec7e-1d70-43b9-a293-f8868020cd50','6331d28f9a4658198d160e5bce63e5a5343c0bb5fa8b82ae7478d8811673a36a','replace','{"semantics":"torch>=2.9","step_lr":{"gamma":0.25,"step_size":1.0}}',NULL,NULL,6,0,'[5,5,{"lr":[0.0029296875,4.882812572759576e-05]}]','operator@example.org','zu groß – 太大',1795703380263832,NULL);
+INSERT INTO "edits" VALUES('01a21843-1963-72b6-bad7-d5826b740bf3',2,1,'9b7cb49e-7c21-5fd0-8a05-7dfe28c3c2f7','9d826e2ed1b9f5604241948b56be36e72d600653ecb7505c8a09f8765eb720dd','replace','{"multi_step_lr":{"gamma":0.5,"milestones":[5.0]},"semantics":"torch>=2.9"}','01a21843-1931-7d56-be58-882b5ab313be',2,4,0,'[3,3,{"lr":[3.0]}]','operator@example.org','later',1795703380349091,NULL);
+INSERT INTO "edits" VALUES('01a21843-19dc-7030-8498-1b60a9e5ea94',2,1,'1c3fc1dc-a2a0-4ed4-9002-d018a38e0344','3a605fbe3d0229dd13776499b9b559fc3d36372d7d1a5ab19e669c7b762d18e9','replace','{"semantics":"torch>=2.9","tracks":{"tracks":[{"name":"lr","schedule":{"ramp":{"after":"hold","begin":{"before":1.0},"counting":"from_zero","ease":"linear","end":{"absolute":0.0},"high":3.0,"low":-7.0,"over":{"steps":3.0},"warp":1.0}}}]}}','01a21843-19d6-7a14-a2fc-a91c02c49c8f',1,2,0,'[1,[1],{"lr":[2.0]}]','operator@example.org','shorter',1795703380464419,'{"steps": 3.0}');
 CREATE TABLE incarnations (
 	run_uid VARCHAR(36) NOT NULL, 
 	incarnation VARCHAR(128) NOT NULL, 
@@ -110,18 +110,18 @@ CREATE TABLE incarnations (
 	attempt BIGINT, 
 	world_size INTEGER NOT NULL, 
 	labels TEXT NOT NULL, 
-	acquired_at BIGINT NOT NULL, 
+	acquired_at BIGINT NOT NULL, on_resume VARCHAR(16), 
 	CONSTRAINT pk_incarnations PRIMARY KEY (run_uid, incarnation), 
 	CONSTRAINT fk_incarnations_run_uid_runs FOREIGN KEY(run_uid) REFERENCES runs (uid)
 );
-INSERT INTO "incarnations" VALUES('01a2182a-97d3-7af0-bf9c-be95bf78082b','edited-first-start',1,1,0,1,2,'{"host": "node-1", "pid": "4242"}',1795701774288817);
-INSERT INTO "incarnations" VALUES('01a2182a-9828-7b7e-8caf-d5d265048349','follower-first-start',1,1,0,NULL,1,'{"host": "node-1", "pid": "4242"}',1795701774341574);
-INSERT INTO "incarnations" VALUES('01a2182a-9840-75e7-9895-a8a785d68365','again-first-start',1,1,0,NULL,1,'{"host": "node-1", "pid": "4242"}',1795701774399019);
-INSERT INTO "incarnations" VALUES('01a2182a-9840-75e7-9895-a8a785d68365','again-second-start',2,2,0,NULL,1,'{"host": "node-1", "pid": "4242"}',1795701774411687);
-INSERT INTO "incarnations" VALUES('01a2182a-9854-7a4d-bb47-df642cfb7bc3','finished-first-start',1,1,0,NULL,1,'{"host": "node-1", "pid": "4242"}',1795701774419447);
-INSERT INTO "incarnations" VALUES('01a2182a-985f-74b5-a614-8a20230727d6','given-first-start',1,1,0,NULL,1,'{"host": "node-1", "pid": "4242"}',1795701774430245);
-INSERT INTO "incarnations" VALUES('01a2182a-986b-734e-a2e8-595183261a61','parameters-first-start',1,1,0,NULL,1,'{"host": "node-1", "pid": "4242"}',1795701774441575);
-INSERT INTO "incarnations" VALUES('01a2182a-9880-7022-9b55-4a7f49eab9c9','deleted-first-start',1,1,0,NULL,1,'{"host": "node-1", "pid": "4242"}',1795701774463949);
+INSERT INTO "incarnations" VALUES('01a21843-18e0-7e92-b877-e63d4997bf09','edited-first-start',1,1,0,1,2,'{"host": "node-1", "pid": "4242"}',1795703380189744,NULL);
+INSERT INTO "incarnations" VALUES('01a21843-1963-72b6-bad7-d5826b740bf3','follower-first-start',1,1,0,NULL,1,'{"host": "node-1", "pid": "4242"}',1795703380277623,NULL);
+INSERT INTO "incarnations" VALUES('01a21843-1987-7ee8-96a7-ae0edb451b1b','again-first-start',1,1,0,NULL,1,'{"host": "node-1", "pid": "4242"}',1795703380358707,NULL);
+INSERT INTO "incarnations" VALUES('01a21843-1987-7ee8-96a7-ae0edb451b1b','again-second-start',2,2,0,NULL,1,'{"host": "node-1", "pid": "4242"}',1795703380376087,NULL);
+INSERT INTO "incarnations" VALUES('01a21843-19a5-74d3-b33d-c04e053c0e24','finished-first-start',1,1,0,NULL,1,'{"host": "node-1", "pid": "4242"}',1795703380388241,NULL);
+INSERT INTO "incarnations" VALUES('01a21843-19b3-7348-b1a3-1ba2c1134e2e','given-first-start',1,1,0,NULL,1,'{"host": "node-1", "pid": "4242"}',1795703380400667,NULL);
+INSERT INTO "incarnations" VALUES('01a21843-19dc-7030-8498-1b60a9e5ea94','parameters-first-start',1,1,0,NULL,1,'{"host": "node-1", "pid": "4242"}',1795703380441566,NULL);
+INSERT INTO "incarnations" VALUES('01a21843-19ff-7776-8d63-cb0663c7157d','deleted-first-start',1,1,0,NULL,1,'{"host": "node-1", "pid": "4242"}',1795703380477621,NULL);
 CREATE TABLE lost_edits (
 	run_uid VARCHAR(36) NOT NULL, 
 	request_id VARCHAR(36) NOT NULL, 
@@ -136,13 +136,13 @@ CREATE TABLE lost_edits (
 	CONSTRAINT pk_lost_edits PRIMARY KEY (run_uid, request_id), 
 	CONSTRAINT fk_lost_edits_run_uid_runs FOREIGN KEY(run_uid) REFERENCES runs (uid)
 );
-INSERT INTO "lost_edits" VALUES('01a2182a-97d3-7af0-bf9c-be95bf78082b','4ae26ee5-6d2c-43b4-abe6-b90478c51002',1,3,9,'{"step_lr":{"gamma":0.5,"step_size":2.0}}','operator@example.org','verloren – 失',1795701774502182,1795701774502187);
+INSERT INTO "lost_edits" VALUES('01a21843-18e0-7e92-b877-e63d4997bf09','9063add7-e768-4f65-8132-fa8ffc9dd548',1,3,9,'{"step_lr":{"gamma":0.5,"step_size":2.0}}','operator@example.org','verloren – 失',1795703380613136,1795703380613141);
 CREATE TABLE meta (
 	"key" VARCHAR(64) NOT NULL, 
 	value TEXT NOT NULL, 
 	CONSTRAINT pk_meta PRIMARY KEY ("key")
 );
-INSERT INTO "meta" VALUES('store_epoch','7a727302953d86914d6fa374ceeb154b');
+INSERT INTO "meta" VALUES('store_epoch','a1239d7736fd015a5d090dc9823e2397');
 CREATE TABLE param_groups (
 	run_uid VARCHAR(36) NOT NULL, 
 	branch BIGINT NOT NULL, 
@@ -155,15 +155,15 @@ CREATE TABLE param_groups (
 	CONSTRAINT pk_param_groups PRIMARY KEY (run_uid, branch, place, track), 
 	CONSTRAINT fk_param_groups_run_uid_runs FOREIGN KEY(run_uid) REFERENCES runs (uid)
 );
-INSERT INTO "param_groups" VALUES('01a2182a-97d3-7af0-bf9c-be95bf78082b',1,0,'lr','größe','float64',3.0,3.0);
-INSERT INTO "param_groups" VALUES('01a2182a-97d3-7af0-bf9c-be95bf78082b',1,1,'lr',NULL,'float32',1.00000001490116119384e-01,5.00000007450580596923e-02);
-INSERT INTO "param_groups" VALUES('01a2182a-9828-7b7e-8caf-d5d265048349',1,0,'lr',NULL,'float64',3.0,3.0);
-INSERT INTO "param_groups" VALUES('01a2182a-9840-75e7-9895-a8a785d68365',1,0,'lr',NULL,'float64',3.0,3.0);
-INSERT INTO "param_groups" VALUES('01a2182a-9840-75e7-9895-a8a785d68365',2,0,'lr',NULL,'float64',3.0,3.0);
-INSERT INTO "param_groups" VALUES('01a2182a-9854-7a4d-bb47-df642cfb7bc3',1,0,'lr',NULL,'float64',3.0,3.0);
-INSERT INTO "param_groups" VALUES('01a2182a-985f-74b5-a614-8a20230727d6',1,0,'lr',NULL,'float64',3.0,3.0);
-INSERT INTO "param_groups" VALUES('01a2182a-986b-734e-a2e8-595183261a61',1,0,'lr',NULL,'float64',3.0,3.0);
-INSERT INTO "param_groups" VALUES('01a2182a-9880-7022-9b55-4a7f49eab9c9',1,0,'lr',NULL,'float64',3.0,3.0);
+INSERT INTO "param_groups" VALUES('01a21843-18e0-7e92-b877-e63d4997bf09',1,0,'lr','größe','float64',3.0,3.0);
+INSERT INTO "param_groups" VALUES('01a21843-18e0-7e92-b877-e63d4997bf09',1,1,'lr',NULL,'float32',1.00000001490116119384e-01,5.00000007450580596923e-02);
+INSERT INTO "param_groups" VALUES('01a21843-1963-72b6-bad7-d5826b740bf3',1,0,'lr',NULL,'float64',3.0,3.0);
+INSERT INTO "param_groups" VALUES('01a21843-1987-7ee8-96a7-ae0edb451b1b',1,0,'lr',NULL,'float64',3.0,3.0);
+INSERT INTO "param_groups" VALUES('01a21843-1987-7ee8-96a7-ae0edb451b1b',2,0,'lr',NULL,'float64',3.0,3.0);
+INSERT INTO "param_groups" VALUES('01a21843-19a5-74d3-b33d-c04e053c0e24',1,0,'lr',NULL,'float64',3.0,3.0);
+INSERT INTO "param_groups" VALUES('01a21843-19b3-7348-b1a3-1ba2c1134e2e',1,0,'lr',NULL,'float64',3.0,3.0);
+INSERT INTO "param_groups" VALUES('01a21843-19dc-7030-8498-1b60a9e5ea94',1,0,'lr',NULL,'float64',3.0,3.0);
+INSERT INTO "param_groups" VALUES('01a21843-19ff-7776-8d63-cb0663c7157d',1,0,'lr',NULL,'float64',3.0,3.0);
 CREATE TABLE rank_progress (
 	run_uid VARCHAR(36) NOT NULL, 
 	fence BIGINT NOT NULL, 
@@ -171,7 +171,7 @@ CREATE TABLE rank_progress (
 	updated_at BIGINT NOT NULL, 
 	CONSTRAINT pk_rank_progress PRIMARY KEY (run_uid, fence)
 );
-INSERT INTO "rank_progress" VALUES('01a2182a-97d3-7af0-bf9c-be95bf78082b',1,'[[0,7,1795701774502187,30000000],[1,3,1795701684502187,0]]',1795701774502187);
+INSERT INTO "rank_progress" VALUES('01a21843-18e0-7e92-b877-e63d4997bf09',1,'[[0,7,1795703380613141,30000000],[1,3,1795703290613141,0]]',1795703380613141);
 CREATE TABLE run_labels (
 	run_uid VARCHAR(36) NOT NULL, 
 	"key" VARCHAR(128) NOT NULL, 
@@ -179,8 +179,8 @@ CREATE TABLE run_labels (
 	CONSTRAINT pk_run_labels PRIMARY KEY (run_uid, "key"), 
 	CONSTRAINT fk_run_labels_run_uid_runs FOREIGN KEY(run_uid) REFERENCES runs (uid)
 );
-INSERT INTO "run_labels" VALUES('01a2182a-97d3-7af0-bf9c-be95bf78082b','gpu','8');
-INSERT INTO "run_labels" VALUES('01a2182a-97d3-7af0-bf9c-be95bf78082b','team','视觉');
+INSERT INTO "run_labels" VALUES('01a21843-18e0-7e92-b877-e63d4997bf09','gpu','8');
+INSERT INTO "run_labels" VALUES('01a21843-18e0-7e92-b877-e63d4997bf09','team','视觉');
 CREATE TABLE runs (
 	uid VARCHAR(36) NOT NULL, 
 	name VARCHAR(128) NOT NULL, 
@@ -201,13 +201,13 @@ CREATE TABLE runs (
 	CONSTRAINT pk_runs PRIMARY KEY (uid), 
 	CONSTRAINT fk_runs_schedule_uid_schedules FOREIGN KEY(schedule_uid) REFERENCES schedules (uid)
 );
-INSERT INTO "runs" VALUES('01a2182a-97d3-7af0-bf9c-be95bf78082b','edited','active','epoch',1,1,8,2,'[7,7,{"lr":[0.00018310546875,3.051757857974735e-06]}]','1',NULL,1795701774288817,1795701774331619,21279,NULL,NULL,'69740089-91fa-4133-b239-7c0f6a81eefa','früher',1,40);
-INSERT INTO "runs" VALUES('01a2182a-9828-7b7e-8caf-d5d265048349','follower','active','epoch',1,1,6,2,'[5,5,{"lr":[1.5]}]','1','01a2182a-97ff-79e7-aa87-5433d6653101',1795701774341574,1795701774396390,15031,NULL,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "runs" VALUES('01a2182a-9840-75e7-9895-a8a785d68365','again','active','epoch',2,2,2,2,'[1,1,{"lr":[3.0]}]','1',NULL,1795701774399019,1795701774417580,5893,NULL,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "runs" VALUES('01a2182a-9854-7a4d-bb47-df642cfb7bc3','finished','finished','epoch',1,1,5,1,'[4,[4,[2,1]],{"lr":[3.0]}]','1',NULL,1795701774419447,1795701774423634,4187,1795701774425068,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "runs" VALUES('01a2182a-985f-74b5-a614-8a20230727d6','given','active','epoch',1,1,2,1,'[1,3,{"lr":[1.5]}]','1',NULL,1795701774430245,1795701774434551,4306,NULL,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "runs" VALUES('01a2182a-986b-734e-a2e8-595183261a61','parameters','active','epoch',1,1,3,2,'[2,[2],{"lr":[1.0]}]','1','01a2182a-9865-79a4-b1c6-4ca09cac794b',1795701774441575,1795701774459702,12429,NULL,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "runs" VALUES('01a2182a-9880-7022-9b55-4a7f49eab9c9','deleted','deleted','epoch',1,1,2,1,'[1,1,{"lr":[3.0]}]','1',NULL,1795701774463949,1795701774469554,5605,NULL,1795701774471233,NULL,NULL,NULL,NULL);
+INSERT INTO "runs" VALUES('01a21843-18e0-7e92-b877-e63d4997bf09','edited','active','epoch',1,1,8,2,'[7,7,{"lr":[0.00018310546875,3.051757857974735e-06]}]','1',NULL,1795703380189744,1795703380270768,22753,NULL,NULL,'3f1953f0-1152-40d8-8fe1-f4c8ebcbd056','früher',1,40);
+INSERT INTO "runs" VALUES('01a21843-1963-72b6-bad7-d5826b740bf3','follower','active','epoch',1,1,6,2,'[5,5,{"lr":[1.5]}]','1','01a21843-1931-7d56-be58-882b5ab313be',1795703380277623,1795703380355658,16504,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "runs" VALUES('01a21843-1987-7ee8-96a7-ae0edb451b1b','again','active','epoch',2,2,2,2,'[1,1,{"lr":[3.0]}]','1',NULL,1795703380358707,1795703380385575,9488,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "runs" VALUES('01a21843-19a5-74d3-b33d-c04e053c0e24','finished','finished','epoch',1,1,5,1,'[4,[4,[2,1]],{"lr":[3.0]}]','1',NULL,1795703380388241,1795703380394258,6017,1795703380395719,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "runs" VALUES('01a21843-19b3-7348-b1a3-1ba2c1134e2e','given','active','epoch',1,1,2,1,'[1,3,{"lr":[1.5]}]','1',NULL,1795703380400667,1795703380407838,7171,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "runs" VALUES('01a21843-19dc-7030-8498-1b60a9e5ea94','parameters','active','epoch',1,1,3,2,'[2,[2],{"lr":[1.0]}]','1','01a21843-19d6-7a14-a2fc-a91c02c49c8f',1795703380441566,1795703380473688,19173,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "runs" VALUES('01a21843-19ff-7776-8d63-cb0663c7157d','deleted','deleted','epoch',1,1,2,1,'[1,1,{"lr":[3.0]}]','1',NULL,1795703380477621,1795703380509480,31859,NULL,1795703380513151,NULL,NULL,NULL,NULL);
 CREATE TABLE schedule_revisions (
 	schedule_uid VARCHAR(36) NOT NULL, 
 	revision BIGINT NOT NULL, 
@@ -220,9 +220,9 @@ CREATE TABLE schedule_revisions (
 	CONSTRAINT pk_schedule_revisions PRIMARY KEY (schedule_uid, revision), 
 	CONSTRAINT fk_schedule_revisions_schedule_uid_schedules FOREIGN KEY(schedule_uid) REFERENCES schedules (uid)
 );
-INSERT INTO "schedule_revisions" VALUES('01a2182a-97ff-79e7-aa87-5433d6653101',1,'{"semantics":"torch>=2.9","step_lr":{"gamma":0.5,"step_size":2.0}}','01a2182a-97ff-72f7-981e-cce5bbb19e7e','operator@example.org','first',1,1795701774335240);
-INSERT INTO "schedule_revisions" VALUES('01a2182a-97ff-79e7-aa87-5433d6653101',2,'{"multi_step_lr":{"gamma":0.5,"milestones":[5.0]},"semantics":"torch>=2.9"}','0baa97e3-9e47-46fd-8fbc-7a823d03b760','operator@example.org','later',1,1795701774384580);
-INSERT INTO "schedule_revisions" VALUES('01a2182a-9865-79a4-b1c6-4ca09cac794b',1,'{"semantics":"torch>=2.9","tracks":{"parameters":[{"name":"steps"}],"tracks":[{"name":"lr","schedule":{"ramp":{"after":"hold","begin":{"before":1.0},"counting":"from_zero","ease":"linear","end":{"absolute":0.0},"high":3.0,"low":-7.0,"over":{"parameter":"steps"},"warp":1.0}}}]}}','01a2182a-9865-7ba8-98c3-0408226b1563','operator@example.org','first',1,1795701774437557);
+INSERT INTO "schedule_revisions" VALUES('01a21843-1931-7d56-be58-882b5ab313be',1,'{"semantics":"torch>=2.9","step_lr":{"gamma":0.5,"step_size":2.0}}','01a21843-1931-7e46-853c-bf0632434d9f','operator@example.org','first',1,1795703380273381);
+INSERT INTO "schedule_revisions" VALUES('01a21843-1931-7d56-be58-882b5ab313be',2,'{"multi_step_lr":{"gamma":0.5,"milestones":[5.0]},"semantics":"torch>=2.9"}','dcd3b288-bafc-470b-8945-e354847b3b8c','operator@example.org','later',1,1795703380343253);
+INSERT INTO "schedule_revisions" VALUES('01a21843-19d6-7a14-a2fc-a91c02c49c8f',1,'{"semantics":"torch>=2.9","tracks":{"parameters":[{"name":"steps"}],"tracks":[{"name":"lr","schedule":{"ramp":{"after":"hold","begin":{"before":1.0},"counting":"from_zero","ease":"linear","end":{"absolute":0.0},"high":3.0,"low":-7.0,"over":{"parameter":"steps"},"warp":1.0}}}]}}','01a21843-19d6-70fb-a676-263b9b694361','operator@example.org','first',1,1795703380438382);
 CREATE TABLE schedules (
 	uid VARCHAR(36) NOT NULL, 
 	name VARCHAR(128) NOT NULL, 
@@ -231,8 +231,8 @@ CREATE TABLE schedules (
 	deleted_at BIGINT, 
 	CONSTRAINT pk_schedules PRIMARY KEY (uid)
 );
-INSERT INTO "schedules" VALUES('01a2182a-97ff-79e7-aa87-5433d6653101','shared',2,1795701774335240,NULL);
-INSERT INTO "schedules" VALUES('01a2182a-9865-79a4-b1c6-4ca09cac794b','of-a-length',1,1795701774437557,NULL);
+INSERT INTO "schedules" VALUES('01a21843-1931-7d56-be58-882b5ab313be','shared',2,1795703380273381,NULL);
+INSERT INTO "schedules" VALUES('01a21843-19d6-7a14-a2fc-a91c02c49c8f','of-a-length',1,1795703380438382,NULL);
 CREATE UNIQUE INDEX ix_schedules_name ON schedules (name) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX ix_runs_name ON runs (name) WHERE deleted_at IS NULL;
 CREATE INDEX ix_runs_schedule_uid ON runs (schedule_uid);
@@ -241,4 +241,5 @@ CREATE UNIQUE INDEX ix_edits_request_id ON edits (run_uid, request_id);
 CREATE UNIQUE INDEX ix_incarnations_fence ON incarnations (run_uid, fence);
 CREATE INDEX ix_run_labels_key_value ON run_labels ("key", value);
 CREATE UNIQUE INDEX ix_branches_request_id ON branches (run_uid, request_id);
+CREATE INDEX ix_runs_forked_from_uid ON runs (forked_from_uid);
 COMMIT;

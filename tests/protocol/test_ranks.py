@@ -65,6 +65,30 @@ def test_a_new_start_has_ranks_of_its_own(client: Client) -> None:
     assert positions(client, old.run) == {0: 8}
 
 
+def test_a_rank_that_has_died_holds_the_others_within_two_windows_and_is_named(client: Client) -> None:
+    place = jobs.begun(client, world_size=4)
+    for rank in range(4):
+        jobs.ask(client, jobs.at_rank(place, rank), 1, 10)
+    for step in range(1, 100, 10):  # the others go on as far as they get
+        for rank in (0, 1, 3):
+            jobs.ask(client, jobs.at_rank(place, rank), step, 10)
+    run = client.get_run(place.run)
+    assert run.frontier == 0 + 1 + 2 * 10
+    assert min(run.ranks, key=lambda rank: rank.applied_step).rank == 2
+
+
+def test_ranks_of_an_earlier_and_larger_start_hold_nothing_back(client: Client) -> None:
+    old = jobs.begun(client, world_size=8)
+    jobs.ask(client, jobs.at_rank(old, 7), 1, 5)
+    jobs.ask(client, old, 6, 5)
+    assert jobs.ask(client, old, 11, 5).frontier == 11
+    new = client.acquire_run(jobs.a_start(old.run, on_existing="takeover", world_size=6))
+    jobs.ask(client, jobs.at_rank(old, 7), 2, 5)
+    assert jobs.ask(client, new, 11, 5).frontier == 16
+    assert jobs.ask(client, new, 16, 5).frontier == 21
+    assert positions(client, old.run) == {0: 15}
+
+
 @pytest.mark.parametrize("end", [ServerProcess.stop, ServerProcess.kill])
 def test_a_server_started_anew_lets_nobody_run_away_from_a_slow_rank(
     own_server: ServerProcess, end: Callable[[ServerProcess], object]

@@ -18,7 +18,7 @@ from lrkeeper.client import Client
 from lrkeeper.local import LocalRuns
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.composable.parameters import filled
-from lrkeeper.torch import launch
+from lrkeeper.torch import launch, resuming
 from lrkeeper.torch.broadcast import asker, shares
 from lrkeeper.torch.fetching import Fetching
 from lrkeeper.torch.options import Options
@@ -106,19 +106,22 @@ class Position(Walk):
 
         Raises what AcquireRun does.
         """
+        before = self.ticket
         start = self._wanted = self._wanted or self._start(schedule, groups, origin)
         place = self._taken(start)
         if place is None:
             return
         self._wanted = None
         self._arrive(place, start)
+        resuming.tell(start, place, before, groups)
 
     def grow(self, schedule: Schedule | str, groups: tuple[views.Group, ...]) -> None:
         """Go on from this step with these param groups: those so far, and more.
 
         Raises what AcquireRun does.
         """
-        start = replace(self._start(schedule, groups, None), groups=groups, adds_groups=True)
+        start = self._start(schedule, groups, None)
+        start = replace(start, groups=groups, on_resume="exact", adds_groups=True)
         if isinstance(self._connected(), Client):
             start = replace(start, origin=None)
         place = self._connected().acquire_run(start, patience=self.options.max_stall)
@@ -139,7 +142,8 @@ class Position(Walk):
         ahead = ticket.step + 1 >= ticket.place.frontier and self._outage is None
         if not ahead or not self._opened or not isinstance(runs, Client) or launch.world()[1] > 1:
             return False
-        start = replace(self._start(ticket.schedule, ticket.groups, None), origin=None, leaves_plan=True)
+        start = self._start(ticket.schedule, ticket.groups, None)
+        start = replace(start, origin=None, on_resume="exact", leaves_plan=True)
         place = runs.acquire_run(start, patience=self.options.max_stall)
         self.ticket = replace(_at_start(place, ticket.groups), one_by_one=True)
         self._supply.begin(place.frontier)
@@ -182,6 +186,9 @@ class Position(Walk):
             )
         given = self.options.run
         if given is not None and given != ticket.place.run:
+            if resuming.is_fork(self._connected(), given, ticket):
+                place = replace(ticket.place, run=given)
+                return replace(ticket, place=place, ahead=(), deviation=None)  # those are of the other run
             raise errors.BadCheckpoint(
                 f"the state dict is of run {ticket.place.run!r}, and the scheduler was given run={given!r}; "
                 "leave run= out to go on with that run, or do not load the state to begin a new one"
@@ -212,6 +219,11 @@ class Position(Walk):
             self._outage = held_over(ticket)
         self._supply.begin(self._supply.frontier if self._opened else 0, ticket.ahead if ticket else ())
 
+    def leave(self, ticket: Ticket) -> None:
+        """Stand at a ticket's place; its run is taken again at the next step."""
+        self._opened, self.ticket = False, ticket
+        self._supply.begin(0)
+
     # Within.
 
     def look_ahead(self) -> None:
@@ -225,7 +237,8 @@ class Position(Walk):
     def _taken(self, start: views.Start) -> views.Place | None:
         """Take the run; None if it has to wait for the server, and there are rows to go on with meanwhile."""
         runs, ticket = self._connected(), self.ticket
-        if ticket is None or self._supply.at(ticket.step + 1) is None or not isinstance(runs, Client):
+        ahead = ticket is not None and self._supply.at(ticket.step + 1) is not None
+        if not ahead or start.on_resume != "exact" or not isinstance(runs, Client):
             return runs.acquire_run(start, patience=self.options.max_stall)
         if shares(runs):  # all ranks at the same step
             try:
@@ -258,7 +271,7 @@ class Position(Walk):
         held: tuple[views.Window, ...] = ()
         if before is None or asked is None or place.resume_step != asked.step:
             self.ticket = _at_start(place, start.groups)
-        elif (place.branch, place.store_epoch) == (before.place.branch, before.place.store_epoch):
+        elif _line(place) == _line(before.place):
             # Further on, where the job has gone on meanwhile; rows of the same branch are the same ones.
             held = self._supply.from_step(before.step + 1)
             self.ticket = (
@@ -292,8 +305,8 @@ class Position(Walk):
             name = self._reserved
         rank, world_size = launch.world()
         if ticket is not None:
-            create = isinstance(self._connected(), LocalRuns) or self.options.on_missing == "create"
-            origin = ticket.origin if create else None
+            carries = self.options.on_missing == "create" or self.options.resume == "checkpoint"
+            origin = ticket.origin if carries or isinstance(self._connected(), LocalRuns) else None
         return views.Start(
             run=name,
             incarnation=incarnation,
@@ -305,10 +318,11 @@ class Position(Walk):
             unit=self.options.unit,
             labels=self.options.labels,
             holder_labels=launch.labels(),
-            on_existing=self.options.on_existing,
+            on_existing=self.options.existing,
             checkpoint=None if ticket is None else ticket.checkpoint,
             origin=origin,
             parameters=self.options.parameters,
+            on_resume=self.options.resume,
         )
 
     def _look(self, ticket: Ticket) -> tuple[int, ...]:
@@ -324,7 +338,7 @@ class Position(Walk):
             if not ticket.ahead:
                 raise
             return ()  # the job can go on without for a while; the server is asked again then
-        if found is None or found.uid != ticket.place.run_uid:
+        if found is None or ticket.place.run_uid not in (found.uid, resuming.forked_from(found)):
             raise errors.RunNotFound(
                 f"run {ticket.place.run!r} (uid {ticket.place.run_uid}) of the state dict is not on the server "
                 f"at {runs.server}: go to the server that has it, or say on_missing='create' to go on from the "
@@ -343,6 +357,11 @@ class Position(Walk):
                 found = runs.get_run(before.place.run)
                 if found.uid == before.place.run_uid and found.frontier == found.origin_step + 1:
                     runs.delete_run(before.place.run, force=True)
+
+
+def _line(place: views.Place) -> tuple[str, str, int]:
+    """Return what rows must have in common to be the same ones at the same steps."""
+    return place.store_epoch, place.run_uid, place.branch
 
 
 def _at_start(place: views.Place, groups: tuple[views.Group, ...]) -> Ticket:

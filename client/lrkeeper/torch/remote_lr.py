@@ -23,7 +23,7 @@ from lrkeeper.torch.hold import Hold
 from lrkeeper.torch.kept import Kept
 from lrkeeper.torch.memories import base_of, row_of
 from lrkeeper.torch.options import OnLocalChange, OnMissing, OnOutage, Options, Sync
-from lrkeeper.views import OnExisting
+from lrkeeper.views import OnExisting, OnResume
 
 
 class _Follower(LRScheduler):
@@ -82,7 +82,8 @@ class RemoteLR(Kept, _Follower):
         incarnation: an id that all ranks of this start of the job share; made up if None.
         attempt: orders the starts of the job: an older one than the run has seen is refused.
         on_existing: what to do, without a checkpoint, with a run that exists: "resume" goes through its
-            timeline again, "new_branch" begins anew, "takeover" resumes also where another job has it.
+            timeline again, "new_branch" begins anew, "takeover" resumes also where another job has it;
+            LRKEEPER_ON_EXISTING if None, else "resume".
         on_missing: what to do with a checkpoint whose run the server does not know: "error", or "create"
             a run that goes on from the checkpoint.
         max_stall: seconds a step waits for a server that cannot be reached, once the values held have run out.
@@ -97,6 +98,10 @@ class RemoteLR(Kept, _Follower):
         on_local_change: what to do where other code has written the groups between two steps: "overwrite"
             with the run's values, and warn, or "adopt", so that the run goes on from them.
         parameters: numbers of the definition's parameters, such as {"total_steps": 10_000}.
+        on_resume: what to do with a checkpoint: "exact" goes on at its step with the values that the run has there,
+            "server" at the last step that the run has applied, "checkpoint" from what the checkpoint carries, on a
+            branch of its own, "error" as "exact", but only if the run has not gone on or been edited since;
+            LRKEEPER_ON_RESUME if None, else "exact".
 
     Raises:
         TypeError: optimizer is no torch Optimizer, schedule neither definition nor name, or a param group has no
@@ -119,7 +124,7 @@ class RemoteLR(Kept, _Follower):
         mode: str | None = None,
         incarnation: str | None = None,
         attempt: int | None = None,
-        on_existing: OnExisting = "resume",
+        on_existing: OnExisting | None = None,
         on_missing: OnMissing = "error",
         max_stall: float = 300.0,
         on_local_change: OnLocalChange = "overwrite",
@@ -127,6 +132,7 @@ class RemoteLR(Kept, _Follower):
         horizon: float | None = None,
         on_outage: OnOutage | None = None,
         sync: Sync | None = None,
+        on_resume: OnResume | None = None,
     ) -> None:
         if not isinstance(schedule, Schedule | str):
             raise TypeError(
@@ -149,6 +155,7 @@ class RemoteLR(Kept, _Follower):
             horizon,
             on_outage,
             sync,
+            on_resume,
         )
         self._hold = Hold(options, _Given(schedule))
         super().__init__(optimizer)

@@ -12,6 +12,7 @@ from lrkeeper.cli.edits import put_edits, ruling
 from lrkeeper.cli.forms import definition_text
 from lrkeeper.cli.groups import base_of
 from lrkeeper.cli.options import connect, json_option, run_argument, server_option
+from lrkeeper.cli.run.branches import forked_text, put_branches
 from lrkeeper.cli.run.ranks import put_deviations, put_lost_edits, put_ranks
 from lrkeeper.cli.run.rows import latest, sampled
 from lrkeeper.cli.run.words import holder_text, labels_text, run_form
@@ -43,6 +44,9 @@ def show(name: str, server: str | None, as_json: bool) -> None:
     if run.holder is not None and run.holder.world_size > 1:
         say("")
         put_ranks(run, now)
+    if len(run.lineage) > 1:
+        say("")
+        put_branches(run)
     if run.edits:
         say("")
         put_edits(run)
@@ -69,8 +73,8 @@ def _facts(run: Run, now: datetime) -> list[tuple[str, str]]:
         ("follows", _follows(run)),
         ("revision", str(run.revision)),
         ("branch", _branch(run)),
-        ("forked from", _forked_from(run)),
-        ("holder", holder_text(run.fence, run.holder, now)),
+        ("forked from", forked_text(run)),
+        ("holder", holder_text(run.fence, run.holder, now) if run.holder else f"none (fence {run.fence})"),
         ("heard of", f"{ago((now - run.heard).total_seconds())} ({time(run.heard)})"),
         ("created", time(run.created)),
         ("finished", time(run.finished) if run.finished else ""),
@@ -98,11 +102,6 @@ def _branch(run: Run) -> str:
     if made.time is not None:
         text += f", {time(made.time)}, {made.author}: {made.reason or 'no reason given'}"
     return text
-
-
-def _forked_from(run: Run) -> str:
-    found = run.forked_from
-    return f"{found.run} (uid {found.run_uid}), branch {found.branch}, step {found.step}" if found else ""
 
 
 def _group(group: Group) -> str:

@@ -54,18 +54,23 @@ def upgrade() -> None:
     op.add_column("branches", sa.Column("reason", sa.Text(), nullable=True))
     op.add_column("branches", sa.Column("request_id", sa.String(36), nullable=True))
     op.add_column("branches", sa.Column("digest", sa.String(64), nullable=True))
+    op.add_column("branches", sa.Column("fence", sa.BigInteger(), nullable=True))
     op.create_index("ix_branches_request_id", "branches", ["run_uid", "request_id"], unique=True)
     op.add_column("runs", sa.Column("forked_from_uid", sa.String(36), nullable=True))
     op.add_column("runs", sa.Column("forked_from_name", _NAME, nullable=True))
     op.add_column("runs", sa.Column("forked_from_branch", sa.BigInteger(), nullable=True))
     op.add_column("runs", sa.Column("forked_from_step", sa.BigInteger(), nullable=True))
+    op.create_index("ix_runs_forked_from_uid", "runs", ["forked_from_uid"])
+    op.add_column("incarnations", sa.Column("on_resume", sa.String(16), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("incarnations", "on_resume")
+    op.drop_index("ix_runs_forked_from_uid", "runs")
     for column in ("step", "branch", "name", "uid"):
         op.drop_column("runs", f"forked_from_{column}")
     op.drop_index("ix_branches_request_id", "branches")
-    for column in ("digest", "request_id", "reason", "author"):
+    for column in ("fence", "digest", "request_id", "reason", "author"):
         op.drop_column("branches", column)
     op.drop_table("lost_edits")
     op.drop_table("deviations")

@@ -40,8 +40,11 @@ def silent(rank: Heard, now: int, listening_since: int = 0) -> bool:
 
 def lowest_applied(ranks: Iterable[Heard], now: int, listening_since: int = 0) -> int | None:
     """Return the least step applied by ranks heard of lately; None if there are none."""
-    lately = (rank.applied_step for rank in ranks if not silent(rank, now, listening_since))
-    return min(lately, default=None)
+    lowest = None
+    for rank in ranks:
+        if (lowest is None or rank.applied_step < lowest) and not silent(rank, now, listening_since):
+            lowest = rank.applied_step
+    return lowest
 
 
 def new_frontier(frontier: int, from_step: int, count: int, lowest: int, most: int) -> int:

@@ -82,6 +82,8 @@ class Branch:
     request_id: str | None = None
     digest: str | None = None
     """The request that made the branch, and what it asked for, so that a repeat is recognised."""
+    fence: int | None = None
+    """The fence that was raised with the branch, which no start has."""
 
     @cached_property
     def base(self) -> Row:
@@ -146,6 +148,8 @@ class Incarnation:
     world_size: int
     labels: Mapping[str, str]
     acquired_at: int
+    on_resume: str | None = None
+    """What its checkpoint was for; None is "exact", also without one."""
 
     def __str__(self) -> str:
         where = self.labels.get("host", "an unknown host")

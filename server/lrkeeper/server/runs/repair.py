@@ -80,7 +80,7 @@ def own_fence(remembered: Remembered, known: Known) -> int | None:
     if known.same is not None and known.same.fence == known.run.fence:
         return max(known.run.fence, remembered.fence)
     if remembered.fence <= known.run.fence:
-        raise fenced(known.run, known.holder)
+        raise fenced(known.run, known.holder, known.lineage[0])
     return remembered.fence
 
 

@@ -25,10 +25,13 @@ from lrkeeper.server.runs.limits import (
     rows_of_answer,
 )
 from lrkeeper.server.runs.records import ParamGroup
+from lrkeeper.server.runs.resume import OnResume
 from lrkeeper.server.usecases.fill import fill, fill_schedule
+from lrkeeper.server.usecases.fork_run import Fork
 from lrkeeper.server.usecases.next_lr import Steps
 from lrkeeper.server.usecases.origins import Carried
 from lrkeeper.server.usecases.report_deviation import Deviated
+from lrkeeper.server.usecases.rollback_run import Rollback
 from lrkeeper.v1 import run_pb2, run_service_pb2, schedule_pb2, schedule_service_pb2
 
 _NUMBERS: dict[int, str] = {
@@ -41,6 +44,13 @@ _ON_EXISTING: dict[int, OnExisting] = {
     run_service_pb2.ON_EXISTING_RESUME: "resume",
     run_service_pb2.ON_EXISTING_NEW_BRANCH: "new_branch",
     run_service_pb2.ON_EXISTING_TAKEOVER: "takeover",
+}
+_ON_RESUME: dict[int, OnResume] = {
+    run_service_pb2.ON_RESUME_UNSPECIFIED: "exact",
+    run_service_pb2.ON_RESUME_EXACT: "exact",
+    run_service_pb2.ON_RESUME_SERVER: "server",
+    run_service_pb2.ON_RESUME_CHECKPOINT: "checkpoint",
+    run_service_pb2.ON_RESUME_ERROR: "error",
 }
 _KINDS: dict[int, Literal["hold", "forecast"]] = {
     run_pb2.DEVIATION_KIND_HOLD: "hold",
@@ -73,6 +83,11 @@ def start(request: run_service_pb2.AcquireRunRequest) -> tuple[Start, str | None
         raise InvalidArgument(
             f"on_existing is {request.on_existing}; this server knows {', '.join(map(str, _ON_EXISTING))}",
             field="on_existing",
+        )
+    if request.on_resume not in _ON_RESUME:
+        raise InvalidArgument(
+            f"on_resume is {request.on_resume}; this server knows {', '.join(map(str, _ON_RESUME))}",
+            field="on_resume",
         )
     definition, schedule_name = "", None
     which = request.WhichOneof("definition")
@@ -117,8 +132,18 @@ def start(request: run_service_pb2.AcquireRunRequest) -> tuple[Start, str | None
         labels=names.check_labels("labels", dict(request.labels), MAX_LABELS),
         holder_labels=names.check_labels("holder_labels", dict(request.holder_labels), MAX_LABELS),
         adds_groups=request.adds_groups,
+        leaves_plan=request.leaves_plan,
         parameters=dict(sorted(request.parameters.items())),
+        on_resume=_ON_RESUME[request.on_resume],
     )
+    if found.on_resume == "checkpoint" and checkpoint is not None and carried is None:
+        raise InvalidArgument(
+            "origin is missing; with on_resume CHECKPOINT it is what the checkpoint carries", field="origin"
+        )
+    if found.leaves_plan and checkpoint is None:
+        raise InvalidArgument(
+            "checkpoint is missing; with leaves_plan it is where the plan is left", field="checkpoint"
+        )
     if found.adds_groups and checkpoint is None:
         raise InvalidArgument(
             "checkpoint is missing; with adds_groups it is where the groups were added", field="checkpoint"
@@ -224,6 +249,61 @@ def definition_of(message: schedule_pb2.Schedule, path: str, *, checked: bool = 
 def filled(found: Schedule, parameters: Mapping[str, float]) -> Schedule:
     """Return a definition with numbers in place of its parameters; raises InvalidArgument."""
     return fill_schedule(found, dict(parameters))
+
+
+def replacement(message: run_pb2.Replace) -> tuple[str, str | None]:
+    """Return a definition, or the name of the stored schedule that is named instead; raises InvalidArgument."""
+    if message.HasField("schedule"):
+        return definition_of(message.schedule, "replace.schedule"), None
+    if message.schedule_name:
+        return "", names.check_schedule("replace.schedule_name", message.schedule_name)
+    raise InvalidArgument(
+        "replace.schedule is missing; give a schedule or a schedule_name", field="replace.schedule"
+    )
+
+
+def rollback(request: run_service_pb2.RollbackRunRequest) -> Rollback:
+    """Return what shall be taken back."""
+    if not request.HasField("to_step"):
+        raise InvalidArgument("to_step is missing; give the last step that stays", field="to_step")
+    if not request.HasField("expected_revision"):
+        raise InvalidArgument(
+            "expected_revision is missing; give the run's revision as last read", field="expected_revision"
+        )
+    definition, named = replacement(request.replace) if request.HasField("replace") else ("", None)
+    if request.parameters and not request.HasField("replace"):
+        raise InvalidArgument(
+            "parameters are given, and no replace; they are the numbers of its schedule", field="parameters"
+        )
+    return Rollback(
+        run=names.check_name("run", request.run),
+        to_step=step("to_step", request.to_step),
+        request_id=names.check_request_id(request.request_id),
+        expected_revision=request.expected_revision,
+        keep_edits=request.keep_edits,
+        author=text("author", request.author),
+        reason=text("reason", request.reason),
+        definition=definition,
+        named=named or "",
+        parameters=dict(request.parameters),
+    )
+
+
+def fork(request: run_service_pb2.ForkRunRequest) -> Fork:
+    """Return which run shall begin where."""
+    if not request.HasField("at_step"):
+        raise InvalidArgument("at_step is missing; give the step at which the run begins", field="at_step")
+    return Fork(
+        run=names.check_name("run", request.run),
+        new_run=names.check_name("new_run", request.new_run),
+        at_step=step("at_step", request.at_step),
+        branch=request.branch if request.HasField("branch") else None,
+        request_id=names.check_request_id(request.request_id),
+        keep_edits=request.keep_edits,
+        author=text("author", request.author),
+        reason=text("reason", request.reason),
+        labels=names.check_labels("labels", dict(request.labels), MAX_LABELS),
+    )
 
 
 def state(value: int) -> Literal["active", "finished"] | None:

@@ -73,6 +73,9 @@ class Transaction(Protocol):
     def branch_by_request(self, run_uid: str, request_id: str) -> Branch | None:
         """Return the branch that a request id made."""
 
+    def fork_by_request(self, run_uid: str, request_id: str) -> Branch | None:
+        """Return the first branch of the run that a request id made as a fork of this one."""
+
     def insert_branch(self, branch: Branch) -> None:
         """Store a new branch with its param groups."""
 

@@ -107,7 +107,7 @@ runs = Table(
     Column("heard_every", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
     Column("deleted_at", BigInteger),
-    Column("forked_from_uid", UID),
+    Column("forked_from_uid", UID, index=True),
     Column("forked_from_name", NAME),
     Column("forked_from_branch", BigInteger),
     Column("forked_from_step", BigInteger),
@@ -149,6 +149,7 @@ branches = Table(
     Column("reason", Text),
     Column("request_id", UID),
     Column("digest", String(64)),
+    Column("fence", BigInteger),
     Index("ix_branches_request_id", "run_uid", "request_id", unique=True),
 )
 
@@ -177,6 +178,7 @@ incarnations = Table(
     Column("world_size", Integer, nullable=False),
     Column("labels", Text, nullable=False),
     Column("acquired_at", BigInteger, nullable=False),
+    Column("on_resume", String(16)),
     Index("ix_incarnations_fence", "run_uid", "fence", unique=True),
 )
 

@@ -109,6 +109,10 @@ class SqlTransaction:
     def branch_by_request(self, run_uid: str, request_id: str) -> Branch | None:
         return self._branch(_of(t.branches, run_uid, request_id=request_id))
 
+    def fork_by_request(self, run_uid: str, request_id: str) -> Branch | None:
+        of_forks = t.branches.c.run_uid.in_(select(t.runs.c.uid).where(t.runs.c.forked_from_uid == run_uid))
+        return self._branch(of_forks & (t.branches.c.branch == 1) & (t.branches.c.request_id == request_id))
+
     def _branch(self, which: Any) -> Branch | None:
         row = self._one(select(t.branches).where(which))
         if row is None:
@@ -141,6 +145,7 @@ class SqlTransaction:
                 "reason": branch.reason or None,
                 "request_id": branch.request_id,
                 "digest": branch.digest,
+                "fence": branch.fence,
             },
         )
         self._connection.execute(
@@ -483,6 +488,7 @@ def _branch(row: Row[Any], columns: Iterable[Row[Any]]) -> Branch:
         reason=row.reason or "",
         request_id=row.request_id,
         digest=row.digest,
+        fence=row.fence,
     )
 
 

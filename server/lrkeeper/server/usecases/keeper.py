@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from lrkeeper.errors import RunNotFound, StoreChanged
 from lrkeeper.server.runs.frontier import Heard
-from lrkeeper.server.runs.head import Head, head_of
+from lrkeeper.server.runs.head import Head, head_of, in_force
 from lrkeeper.server.runs.lineage import Lineage
-from lrkeeper.server.runs.records import RankProgress, Run
+from lrkeeper.server.runs.records import Branch, Edit, RankProgress, Run
 from lrkeeper.server.storage.contract import Storage, Transaction
 from lrkeeper.server.usecases.ranks import Ranks, RanksWriter
 
@@ -104,9 +104,8 @@ def load_head(tx: Transaction, run_uid: str) -> Head:
         raise RunNotFound(f"there is no run with the uid {run_uid!r}", run_uid=run_uid)
     branch = tx.branch(run.uid, run.branch)
     assert branch is not None
-    holder = tx.holder(run.uid, run.fence)
-    assert holder is not None
-    return head_of(run, branch, tx.edits(run.uid, run.branch), holder.world_size)
+    holder = tx.holder(run.uid, run.fence)  # none has a run that was taken back, or forked
+    return head_of(run, branch, tx.edits(run.uid, run.branch), 0 if holder is None else holder.world_size)
 
 
 def check_epoch(storage: Storage, store_epoch: str) -> None:
@@ -121,11 +120,27 @@ def check_epoch(storage: Storage, store_epoch: str) -> None:
 
 def lineage_of(tx: Transaction, run: Run) -> Lineage:
     """Return the branches whose steps the run's timeline has, the present one first."""
-    found = []
-    number: int | None = run.branch
-    while number is not None:
-        branch = tx.branch(run.uid, number)
-        assert branch is not None
-        found.append(branch)
-        number = None if branch.fork_step is None else branch.parent
+    return lineage_from(tx, run.uid, run.branch)
+
+
+def lineage_from(tx: Transaction, run_uid: str, branch: int) -> Lineage:
+    """Return a branch and those in its past, the branch first; empty if there is no such branch."""
+    found: list[Branch] = []
+    number: int | None = branch
+    while number is not None and (one := tx.branch(run_uid, number)) is not None:
+        found.append(one)
+        number = None if one.fork_step is None else one.parent
     return tuple(found)
+
+
+def still_to_act(tx: Transaction, lineage: Lineage, left: Branch, step: int) -> list[Edit]:
+    """Return the edits that the timeline has after a step of a branch, in the order in which they act.
+
+    Those of a later branch stand for all from its origin on: it took over what was to act.
+    """
+    found: list[Edit] = []
+    for branch in reversed(lineage[: lineage.index(left) + 1]):
+        begins = max(step, branch.origin.step)
+        found = [edit for edit in found if edit.effective_step <= begins]
+        found += [e for e in in_force(tx.edits(branch.run_uid, branch.branch)) if e.effective_step > begins]
+    return found

@@ -131,8 +131,9 @@ def _lost(head: Head, steps: Steps) -> bool:
 
 def _covered(head: Head, steps: Steps) -> bool:
     """Return whether all that is asked for is committed, so that nothing would move."""
-    count = min(steps.count, head.most)
-    return steps.branch != head.run.branch or steps.from_step + count <= head.frontier
+    if steps.branch != head.run.branch or steps.from_step <= head.branch.origin.step:
+        return True
+    return steps.from_step + min(steps.count, head.most) <= head.frontier
 
 
 async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure | None]:
@@ -203,9 +204,8 @@ async def _refusal(keeper: Keeper, head: Head, steps: Steps) -> RunFenced | Unkn
     """Return why a fence that is not the run's moves nothing."""
     run = head.run
     if 1 <= steps.fence < run.fence:
-        return fenced(
-            run, await keeper.storage.transact(lambda tx: tx.holder(run.uid, run.fence), writes=False)
-        )
+        holder = await keeper.storage.transact(lambda tx: tx.holder(run.uid, run.fence), writes=False)
+        return fenced(run, holder, head.branch)
     return UnknownFence(f"fence {steps.fence} is none that run {run.name!r} has given", fence=run.fence)
 
 
@@ -222,6 +222,11 @@ def _lost_error(head: Head, steps: Steps) -> StoreChanged:
 
 
 def _check_rank(head: Head, steps: Steps) -> None:
+    if not head.world_size:
+        raise UnknownFence(
+            f"no start holds run {head.run.name!r}: fence {steps.fence} was given to none; acquire the run first",
+            fence=head.run.fence,
+        )
     if steps.rank >= head.world_size:
         raise InvalidArgument(
             f"rank is {steps.rank}; the start that holds run {head.run.name!r} has the ranks 0 to "
@@ -234,8 +239,6 @@ def _check_may_move(head: Head, steps: Steps) -> None:
     run = head.run
     if run.state == "finished":
         raise RunFinished(f"run {run.name!r} is finished and takes no more steps", run=run.name)
-    if steps.from_step <= head.branch.origin.step:
-        raise StepOutOfRange(_before_origin(run.name, head.branch.origin.step, steps.from_step))
     if steps.from_step > head.frontier + MAX_AHEAD:
         raise StepOutOfRange(
             f"from_step is {steps.from_step}; run {run.name!r} has got to {head.frontier}, "
@@ -290,8 +293,9 @@ async def _answer(keeper: Keeper, head: Head, steps: Steps, failure: Failure | N
             return Answer(None, None, head.frontier, failure, None)
         recent = _recent(head, steps, end)
         if recent is None:
-            blocks = await keeper.storage.transact(
-                lambda tx: _stored(tx, steps, head.branch, end), writes=False
+            blocks, end = await keeper.storage.transact(
+                lambda tx, end=end: _stored(tx, steps, head.branch, end),  # type: ignore[misc]
+                writes=False,
             )
         else:
             blocks = recent
@@ -335,8 +339,16 @@ def _recent(head: Head, steps: Steps, end: int) -> list[Block] | None:
     return [b for b in recent if b.table.first_step < end and b.table.end_step > steps.from_step]
 
 
-def _stored(tx: Transaction, steps: Steps, branch: Branch, end: int) -> list[Block]:
-    """Return the blocks that hold committed steps. Raises DataCorrupted if there is a gap."""
+def _stored(tx: Transaction, steps: Steps, branch: Branch, end: int) -> tuple[list[Block], int]:
+    """Return the blocks that hold committed steps, and the end of the steps: that of one branch's, at most.
+
+    Raises StepOutOfRange, and DataCorrupted if there is a gap.
+    """
+    while steps.from_step <= branch.origin.step and branch.fork_step is not None:
+        end = min(end, branch.fork_step + 1)
+        earlier = tx.branch(steps.run_uid, branch.parent or 0)
+        assert earlier is not None
+        branch = earlier
     if steps.from_step <= branch.origin.step:
         run = tx.run_by_uid(steps.run_uid)
         name = run.name if run else steps.run_uid
@@ -355,7 +367,7 @@ def _stored(tx: Transaction, steps: Steps, branch: Branch, end: int) -> list[Blo
             branch=branch.branch,
             first_step=step,
         )
-    return blocks
+    return blocks, end
 
 
 def _of_other_branch(tx: Transaction, head: Head, steps: Steps) -> tuple[list[Block], int]:
@@ -385,9 +397,8 @@ def _of_other_branch(tx: Transaction, head: Head, steps: Steps) -> tuple[list[Bl
         most = min(most, end)
     found = tx.blocks(steps.run_uid, steps.branch, steps.from_step, most - steps.from_step, end=most)
     if not found and steps.from_step > branch.origin.step:
-        raise fenced(head.run, tx.holder(head.run.uid, head.run.fence))
-    end = min(most, found[-1].table.end_step) if found else most
-    return _stored(tx, steps, branch, end), end
+        raise fenced(head.run, tx.holder(head.run.uid, head.run.fence), head.branch)
+    return _stored(tx, steps, branch, min(most, found[-1].table.end_step) if found else most)
 
 
 def definition_at(tx: Transaction, run_uid: str, branch: int, step: int) -> Schedule:

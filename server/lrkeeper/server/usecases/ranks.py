@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -55,7 +55,9 @@ class Ranks:
 
         Nor do those that another server heard a moment ago: where they are now will only be stored.
         """
-        holding = (word for rank, word in self.heard.items() if not self._just_heard_elsewhere(rank, now))
+        holding: Iterable[Heard] = self.heard.values()
+        if self._elsewhere:
+            holding = [word for rank, word in self.heard.items() if not self._just_heard_elsewhere(rank, now)]
         return lowest_applied(holding, now, self.listening_since)
 
     def any_silent(self, now: int) -> bool:

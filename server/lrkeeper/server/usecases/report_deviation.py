@@ -10,7 +10,7 @@ from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.limits import MAX_STEP
 from lrkeeper.server.runs.records import Branch, Deviation, Run
 from lrkeeper.server.storage.contract import Transaction
-from lrkeeper.server.usecases.keeper import Keeper, check_epoch
+from lrkeeper.server.usecases.keeper import Keeper, check_epoch, lineage_from
 
 
 class Deviated(NamedTuple):
@@ -56,7 +56,8 @@ def _store(tx: Transaction, deviated: Deviated, now: int) -> None:
             f"run {run.name!r} has no branch {deviated.branch}; it is on branch {run.branch}",
             branch=run.branch,
         )
-    _check_values(run, branch, deviated.table)
+    begins = lineage_from(tx, run.uid, branch.branch)[-1].origin.step  # a job resumes below its branch, too
+    _check_values(run, branch, deviated.table, begins)
     tx.insert_deviation(
         Deviation(
             run.uid,
@@ -70,7 +71,7 @@ def _store(tx: Transaction, deviated: Deviated, now: int) -> None:
     )
 
 
-def _check_values(run: Run, branch: Branch, table: Table) -> None:
+def _check_values(run: Run, branch: Branch, table: Table, begins: int) -> None:
     tracks, groups = tuple(branch.base), len(branch.groups)
     if sorted(table.tracks) != sorted(tracks) or table.groups != groups:
         raise InvalidArgument(
@@ -78,9 +79,9 @@ def _check_values(run: Run, branch: Branch, table: Table) -> None:
             f"{list(tracks)} of {groups}",
             field="values",
         )
-    if not branch.origin.step < table.first_step <= MAX_STEP - table.count:
+    if not begins < table.first_step <= MAX_STEP - table.count:
         raise StepOutOfRange(
-            f"values.first_step is {table.first_step}; it must be above {branch.origin.step}, where branch "
+            f"values.first_step is {table.first_step}; it must be above {begins}, where branch "
             f"{branch.branch} of run {run.name!r} begins, and below {MAX_STEP}"
         )
     if any(math.isnan(value) for place in range(len(tracks) * groups) for value in table.column(place)):

@@ -85,7 +85,7 @@ async def list_runs(
 
     def read(tx: Transaction) -> list[RunView]:
         found = tx.runs(before_uid=before_uid, limit=limit, labels=labels, state=state)
-        return [_view(tx, run) for run in found]
+        return [view_of(tx, run) for run in found]
 
     return await keeper.storage.transact(read, writes=False)
 
@@ -114,9 +114,7 @@ async def explain(keeper: Keeper, name: str, step: int, branch: int | None) -> E
         found = at_step(lineage_of(tx, run), step) if branch is None else _branch(tx, run, branch)
         origin, source = found.origin, found
         while step == source.origin.step and source.fork_step is not None and source.parent is not None:
-            source = _branch(
-                tx, run, source.parent
-            )  # the step is the earlier branch's, before groups were added
+            source = _branch(tx, run, source.parent)  # the step is the earlier branch's
         if step == source.origin.step:
             maker = tx.first_holder(run.uid, source.branch)
             first = tx.blocks(run.uid, source.branch, step + 1, 1) if maker is None else []
@@ -166,7 +164,7 @@ async def finish_run(keeper: Keeper, name: str, fence: int | None) -> RunView:
         if fence is not None and not 1 <= fence <= run.fence:
             raise UnknownFence(f"fence {fence} is none that run {run.name!r} has given", fence=run.fence)
         if fence is not None and fence != run.fence:
-            raise fenced(run, tx.holder(run.uid, run.fence))
+            raise fenced(run, tx.holder(run.uid, run.fence), _branch(tx, run, None))
         if run.state != "finished":
             tx.update_run(run.uid, state="finished", finished_at=now)
             run = replace(run, state="finished", finished_at=now)
@@ -183,9 +181,10 @@ async def delete_run(keeper: Keeper, name: str, *, force: bool) -> None:
 
     def work(tx: Transaction) -> str:
         run = _named(tx, name)
-        if run.state == "active" and heard_lately(run, now) and not force:
+        holder = tx.holder(run.uid, run.fence)
+        if holder is not None and run.state == "active" and heard_lately(run, now) and not force:
             raise RunInUse(
-                f"run {name!r} is in use: {tx.holder(run.uid, run.fence)} was heard of "
+                f"run {name!r} is in use: {holder} was heard of "
                 f"{max(0, now - run.heard_at) // 1_000_000} s ago; end the job, or use force",
                 run=name,
             )
@@ -220,7 +219,8 @@ def _branch(tx: Transaction, run: Run, branch: int | None) -> Branch:
     return found
 
 
-def _view(tx: Transaction, run: Run) -> RunView:
+def view_of(tx: Transaction, run: Run) -> RunView:
+    """Return a run and what belongs to it."""
     lineage = lineage_of(tx, run)
     branch = lineage[0]
     edits = tx.edits(run.uid)
@@ -253,7 +253,7 @@ def _whole_view(keeper: Keeper, tx: Transaction, run: Run) -> RunView:
         slowest = sorted(ranks, key=lambda rank: ranks[rank].applied_step)[:_MAX_RANKS]
         ranks = {rank: ranks[rank] for rank in slowest}
     return replace(
-        _view(tx, run),
+        view_of(tx, run),
         ranks=tuple(RankView(rank, ranks[rank], silent(ranks[rank], now, since)) for rank in sorted(ranks)),
         deviations=tx.deviations(run.uid, limit=_MAX_DEVIATIONS),
         lost_edits=tx.lost_edits(run.uid),
