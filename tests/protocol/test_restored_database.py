@@ -18,6 +18,7 @@ from lrkeeper.errors import (
     RunNotFound,
     StoreChanged,
     UnknownFence,
+    WrongBranch,
 )
 from lrkeeper.schedules.given import Given
 from lrkeeper.v1.run_service_pb2 import AcquireRunRequest
@@ -624,3 +625,81 @@ def test_what_does_not_hold_together_is_refused(
     refusal = watched.refuses(lambda: watched.wire.runs.AcquireRun(request))
     assert (refusal.status, refusal.details) == ("INVALID_ARGUMENT", {"field": field})
     assert refusal.message.startswith(field)
+
+
+# Branches.
+
+
+def test_a_branch_that_is_lost_with_the_param_groups_it_has_comes_back(
+    client: Client, backups: Backups
+) -> None:
+    job = a_job(client).hold(20)
+    backup = backups.take()
+    job.step = 15
+    groups = (jobs.a_group(), jobs.a_group(0.5))
+    start = jobs.a_start(
+        job.place.run,
+        incarnation=job.place.incarnation,
+        schedule=jobs.SLOW,
+        groups=groups,
+        checkpoint=jobs.checkpoint_of(job.place, 15),
+        adds_groups=True,
+    )
+    grown = Job(client, client.acquire_run(start), schedule=jobs.SLOW, groups=groups).hold(40)
+    grown.step = 30
+    backups.put_back(backup)
+    place = grown.come_back()
+    assert (place.fence, place.branch, place.resume_step, place.frontier) == (1, 2, 30, 40)
+    grown.hold(60)
+    assert [bits[0] for bits in grown.bits(16, 60)] == [bits[0] for bits in SLOW_BITS[16:60]]
+    run = client.get_run(place.run)
+    assert len(run.groups) == 2
+    assert (run.lineage[-1].branch, run.lineage[-1].origin_step) == (2, 15)
+
+
+def test_a_rank_that_holds_less_reads_on_through_the_branch_that_was_left(
+    client: Client, backups: Backups
+) -> None:
+    rank0 = a_job(client, world_size=2)
+    rank1 = rank0.rank(client, 1)
+    backup = backups.take()
+    rank0.hold(40)
+    rank1.hold(20)
+    rank0.step = rank1.step = 15
+    rank0.frontier = rank1.frontier = 60
+    backups.put_back(backup)
+    assert rank0.come_back().branch == rank1.come_back().branch == 2
+    rank1.hold(40)
+    rank0.hold(70)
+    rank1.hold(70)
+    assert rank0.bits(1, 70) == rank1.bits(1, 70) == SLOW_BITS[1:70]
+
+
+def test_a_branch_that_was_taken_back_is_not_put_on_again(client: Client, backups: Backups) -> None:
+    """A rollback is no loss, whoever made it and whatever a checkpoint remembers."""
+    job = a_job(client).hold(60)
+    job.step = 50
+    client.rollback_run(job.place.run, 30, expected_revision=1, reason="spikes", author="lrkeeper")
+    for held in (True, False):
+        start = job.start(job.remembered(held=held), incarnation=job.place.incarnation if held else "new")
+        with pytest.raises((RunFenced, WrongBranch)):
+            client.acquire_run(start)
+    run = client.get_run(job.place.run)
+    assert (run.branch, run.frontier) == (2, 31)
+
+
+def test_rows_of_a_block_that_was_cut_are_put_back(client: Client, backups: Backups) -> None:
+    """What a job holds may begin in the middle of a block, and of an answer."""
+    schedule = S.SequentialLR([S.StepLR(4, gamma=0.3), S.MultiStepLR([2, 5])], [10])
+    job = Job.begun(client, schedule=schedule).hold(8)
+    backup = backups.take()
+    job.hold(30)
+    job.step = 20
+    before = job.bits(1, 30)
+    backups.put_back(backup)
+    place = job.come_back(job.remembered(first=13))
+    assert (place.branch, place.resume_step) == (2, 20)
+    job.hold(50)
+    other = Job.begun(client, schedule=schedule).hold(50)
+    assert job.bits(13, 50) == other.bits(13, 50)
+    assert before == other.bits(1, 30)
