@@ -11,6 +11,7 @@ from uuid import uuid4
 from google.protobuf.message import Message
 
 from lrkeeper import messages, repairs, views
+from lrkeeper.channel import Channel
 from lrkeeper.connection import Connection
 from lrkeeper.errors import BadAnswer
 from lrkeeper.schedules import Schedule, codec
@@ -62,7 +63,7 @@ class Client:
     def acquire_run(self, start: views.Start, *, patience: float | None = None) -> views.Place:
         """Take a run for a start of a job, creating it if it is new."""
         request = messages.acquire_request(start)
-        answer = self._call(lambda c: c.runs.AcquireRun, request, patience=patience)
+        answer = self._call(lambda c: c.runs.AcquireRun, request, patience=patience, quick=True)
         place = messages.place(start, answer)
         repairs.say(start, place)
         return place
@@ -110,7 +111,7 @@ class Client:
             ahead=[run_pb2.Progress(**totals) for totals in ahead],
             frontier=place.frontier if frontier is None else frontier,
         )
-        answer = self._call(lambda c: c.runs.NextLr, request, patience=patience)
+        answer = self._call(lambda c: c.runs.NextLr, request, patience=patience, quick=True)
         window = messages.window(request, answer)
         table = window.table
         if table is not None:
@@ -149,7 +150,7 @@ class Client:
     def get_run(self, run: str, *, patience: float | None = None) -> views.Run:
         """Return a run with its edits."""
         request = run_service_pb2.GetRunRequest(run=run)
-        return messages.run(self._call(lambda c: c.runs.GetRun, request, patience=patience).run)
+        return messages.run(self._call(lambda c: c.runs.GetRun, request, patience=patience, quick=True).run)
 
     def list_runs(
         self,
@@ -439,7 +440,7 @@ class Client:
     def get_server(self, *, patience: float | None = None) -> views.Server:
         """Return what the server says of itself."""
         request = server_service_pb2.GetServerRequest()
-        answer = self._call(lambda c: c.about.GetServer, request, patience=patience)
+        answer = self._call(lambda c: c.about.GetServer, request, patience=patience, quick=True)
         return views.Server(
             version=answer.version,
             evaluator_version=answer.evaluator_version,
@@ -451,14 +452,15 @@ class Client:
 
     def _call(
         self,
-        method: Callable[[Connection], Callable[..., R]],
+        method: Callable[[Channel], Callable[..., R]],
         request: Message,
         timeout: float | None = None,
         patience: float | None = None,
+        *,
+        quick: bool = False,
     ) -> R:
-        return self._connection.call(
-            method, request, timeout=timeout, patience=self._patience if patience is None else patience
-        )
+        patience = self._patience if patience is None else patience
+        return self._connection.call(method, request, timeout=timeout, patience=patience, quick=quick)
 
 
 def this_author() -> str:
