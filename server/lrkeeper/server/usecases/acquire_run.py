@@ -216,20 +216,16 @@ def _take(
 ) -> Acquired:
     """Give a start its run; `held`: it was on it, and each of its ranks goes on where it stands."""
     known = known_of(tx, run, start.incarnation, start, heard)
-    if held and known.same is not None and start.checkpoint is not None:
-        known = replace(known, same=replace(known.same, resume_step=start.checkpoint.step))
+    place = start.checkpoint
+    if held and known.same is not None and place is not None:
+        start = replace(start, on_resume="exact")
+        known = replace(known, same=replace(known.same, resume_step=place.step, on_resume=None))
     grant = decide(start, known, now)
     branch = grant.branch
     if grant.again:
         assert branch is not None
-        if held:
-            found = acquired(tx, run, branch, grant.resume_step)
-            return (
-                replace(found, branch=run.branch)
-                if len(known.lineage[0].groups) == len(start.groups)
-                else found
-            )
-        tx.move_incarnation(run.uid, start.incarnation, grant.resume_step)
+        if not held:
+            tx.move_incarnation(run.uid, start.incarnation, grant.resume_step)
         return acquired(tx, run, branch, grant.resume_step)
     run = replace(run, fence=run.fence + 1, state="active", finished_at=None, heard_at=now, heard_every=0)
     if branch is None:

@@ -56,6 +56,9 @@ def mend(tx: Transaction, start: Start, remembered: Remembered, known: Known | N
     if known is None:
         return _made(tx, start, remembered, now)
     fence = own_fence(remembered, known)
+    if fence is None and start.on_resume == "checkpoint":
+        # Its values shall win, on a branch of their own, whatever the run has had.
+        return Mended(start, repaired=_ranked(tx, start, known.run, known, remembered, fence, now))
     run, lineage = known.run, known.lineage
     branch = lineage[0]
     alike = not groups_difference(start.groups, branch.groups)
