@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from torch.optim.lr_scheduler import LRScheduler
+
 from lrkeeper import errors, views
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import Cursor
@@ -20,7 +22,7 @@ from lrkeeper.torch import groups
 from lrkeeper.torch.calling import calls, factors_of_next
 from lrkeeper.torch.options import Options
 from lrkeeper.torch.position import Position
-from lrkeeper.torch.quick import QuickDropIn, QuickFollower
+from lrkeeper.torch.quick import QuickDropIn, QuickDropInOfOne, Quicker, QuickFollower
 from lrkeeper.torch.ticket import Ticket
 
 if TYPE_CHECKING:
@@ -224,9 +226,7 @@ class Hold:
         if quick is not None:
             self._written = {"lr": quick.written}
 
-    def quicken(
-        self, scheduler: Any, torch_step: Callable[[Any], None] | None
-    ) -> QuickFollower | QuickDropIn | None:
+    def quicken(self, scheduler: Any, torch_step: Any) -> Quicker | None:
         """Return what takes the next steps from memory, if they are there and nothing stands against it."""
         self.position.look_ahead()
         ticket = self.position.ticket
@@ -236,13 +236,14 @@ class Hold:
             return None
         if not all(type(lr) in (float, int) for lr in lrs):
             return None
-        quick: QuickFollower | QuickDropIn
+        quick: Quicker
         if self.definition_is_given:
             quick = QuickFollower(scheduler.optimizer, ticket.step, self.position.more)
-        elif torch_step is not None:
-            quick = QuickDropIn(scheduler.optimizer, ticket.step, self.position.more, torch_step)
+        elif torch_step is LRScheduler.step:
+            kind = QuickDropInOfOne if len(lrs) == 1 else QuickDropIn
+            quick = kind(scheduler.optimizer, ticket.step, self.position.more)
         else:
-            return None
+            return None  # torch's class keeps more books than those of an LRScheduler
         return quick if self.position.quicken(quick) else None
 
     def mark(self) -> Mark:
