@@ -94,6 +94,24 @@ def test_the_start_that_held_the_run_is_fenced_and_told_who_took_it_back_and_why
         jobs.ask(client, old, 11)
 
 
+def test_ranks_that_hold_windows_of_different_length_get_steps_of_one_branch(client: Client) -> None:
+    old = jobs.begun(client, world_size=2)
+    ranks = [
+        old,
+        client.acquire_run(jobs.a_start(old.run, incarnation=old.incarnation, world_size=2, rank=1)),
+    ]
+    held = [
+        jobs.bits(jobs.ask(client, rank, 1, count).table) for rank, count in zip(ranks, (20, 8), strict=True)
+    ]
+    assert [len(rows) for rows in held] == [20, 8]
+    back(client, old.run, 5, schedule=jobs.SLOW)
+    held[1] += jobs.bits(jobs.ask(client, ranks[1], 9, 20).table)  # committed before: it may catch up
+    assert held == [halving(1, 21)] * 2
+    for rank in ranks:
+        with pytest.raises(RunFenced, match="taken back"):
+            jobs.ask(client, rank, 21)
+
+
 def test_a_fence_that_no_start_has_moves_nothing(client: Client) -> None:
     old = jobs.stepped(client, jobs.begun(client), 10)
     answer = back(client, old.run, 5)
