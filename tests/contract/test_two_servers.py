@@ -16,8 +16,8 @@ from lrkeeper.server.runs.records import ParamGroup
 from lrkeeper.server.storage.sql import SqlStorage
 from lrkeeper.server.usecases import edit_run as editing
 from lrkeeper.server.usecases.acquire_run import Acquired, acquire_run
-from lrkeeper.server.usecases.added_groups import add_groups
 from lrkeeper.server.usecases.keeper import Keeper
+from lrkeeper.server.usecases.leave_plan import leave_plan
 from lrkeeper.server.usecases.next_lr import Answer, Steps, next_lr
 
 HOUR_US = 3_600_000_000
@@ -132,8 +132,8 @@ def test_a_branch_with_more_groups_that_was_made_through_another_server_is_gone_
             checkpoint=Checkpoint(one.run.uid, one.branch, 5),
             adds_groups=True,
         )
-        new = await add_groups(ours, grown)
-        await add_groups(ours, replace(grown, rank=1))
+        new = await leave_plan(ours, grown)
+        await leave_plan(ours, replace(grown, rank=1))
         await ask(ours, new, 6, 5)
         await ask(theirs, new, 6, 5, rank=1)
         return await ask(theirs, new, 7, 5, rank=1)

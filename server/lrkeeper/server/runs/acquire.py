@@ -65,6 +65,8 @@ class Start:
     holder_labels: Mapping[str, str]
     adds_groups: bool = False
     """Whether the start holds the run and has added param groups at the checkpoint's step."""
+    leaves_plan: bool = False
+    """Whether it holds the run, alone, and leaves what is committed beyond the checkpoint's step."""
     parameters: Mapping[str, float] = field(default_factory=dict)
     """The numbers that the job gives to its definition; `definition` has them in it."""
     on_resume: OnResume = "exact"

@@ -132,12 +132,17 @@ def start(request: run_service_pb2.AcquireRunRequest) -> tuple[Start, str | None
         labels=names.check_labels("labels", dict(request.labels), MAX_LABELS),
         holder_labels=names.check_labels("holder_labels", dict(request.holder_labels), MAX_LABELS),
         adds_groups=request.adds_groups,
+        leaves_plan=request.leaves_plan,
         parameters=dict(sorted(request.parameters.items())),
         on_resume=_ON_RESUME[request.on_resume],
     )
     if found.on_resume == "checkpoint" and checkpoint is not None and carried is None:
         raise InvalidArgument(
             "origin is missing; with on_resume CHECKPOINT it is what the checkpoint carries", field="origin"
+        )
+    if found.leaves_plan and checkpoint is None:
+        raise InvalidArgument(
+            "checkpoint is missing; with leaves_plan it is where the plan is left", field="checkpoint"
         )
     if found.adds_groups and checkpoint is None:
         raise InvalidArgument(

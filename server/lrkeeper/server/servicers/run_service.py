@@ -9,10 +9,10 @@ from lrkeeper.server.servicers import decode, encode
 from lrkeeper.server.servicers.pages import Pages
 from lrkeeper.server.usecases import runs
 from lrkeeper.server.usecases.acquire_run import acquire_run
-from lrkeeper.server.usecases.added_groups import add_groups
 from lrkeeper.server.usecases.edit_run import Change, edit_run, replace_by_stored
 from lrkeeper.server.usecases.fork_run import fork_run
 from lrkeeper.server.usecases.keeper import Keeper
+from lrkeeper.server.usecases.leave_plan import leave_plan
 from lrkeeper.server.usecases.next_lr import next_lr
 from lrkeeper.server.usecases.report_deviation import report_deviation
 from lrkeeper.server.usecases.rollback_run import rollback_run
@@ -49,8 +49,8 @@ class RunServicer:
 
     async def acquire_run(self, request: pb.AcquireRunRequest) -> pb.AcquireRunResponse:
         start, schedule_name, carried = decode.start(request)
-        if start.adds_groups:
-            acquired = await add_groups(self._keeper, start)
+        if start.adds_groups or start.leaves_plan:
+            acquired = await leave_plan(self._keeper, start)
         else:
             acquired = await acquire_run(self._keeper, start, schedule_name, carried)
         uids = {edit.schedule_uid for edit in acquired.edits if edit.schedule_uid}

@@ -1,4 +1,4 @@
-"""AcquireRun with `adds_groups`: a run goes on with the param groups that its job has added in training."""
+"""AcquireRun of the holder, who leaves the plan: with param groups added in training, or for a changed value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.cursor import Cursor, extend
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.acquire import Start
-from lrkeeper.server.runs.added_groups import grown
+from lrkeeper.server.runs.leaving import grown
 from lrkeeper.server.runs.lineage import having
 from lrkeeper.server.runs.records import Branch, Edit, Origin, Run, base_row, current_row
 from lrkeeper.server.storage.contract import Transaction
@@ -32,8 +32,8 @@ class _Plan:
     edits: list[Edit]
 
 
-async def add_groups(keeper: Keeper, start: Start) -> Acquired:
-    """Give the holder of a run a branch with more param groups, from the checkpoint's step on.
+async def leave_plan(keeper: Keeper, start: Start) -> Acquired:
+    """Give the holder of a run a branch from the checkpoint's step on, perhaps with more param groups.
 
     The same again, also from another rank or a later start, gets the same branch. Edits that were to act
     later act there, at the same steps.
@@ -73,8 +73,9 @@ async def _planned(look: tuple[Acquired, Branch, list[Edit]], start: Start, now:
     run, step = place.run, place.resume_step
     base = base_row(start.groups)
     cursor = standing(place, left)
-    added = current_row(start.groups[len(left.groups) :])
-    row = {track: (*cursor.row[track], *added[track]) for track in base}
+    more = start.groups[len(left.groups) :]
+    added = current_row(more) if more else {}
+    row = {track: (*cursor.row[track], *added.get(track, ())) for track in base}
     cursor = cursor._replace(row=row)
     text = cursor.to_json(base)
     edits = in_force_at(place, text)
