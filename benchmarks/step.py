@@ -121,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             pace = options.pace * 1e-6
             os.environ["LRKEEPER_HORIZON"] = str(options.window * pace)
             print(
-                f"{options.steps} steps of each kind, {options.pace:.0f} us a step, windows of {options.window}"
+                f"{options.steps} steps of each kind, {options.pace:.0f} us a step, windows of {options.window} steps"
             )
             for groups in options.groups:
                 compare(groups, options.steps, pace, f"step-{groups}")
