@@ -9,7 +9,8 @@ from typing import Any
 from lrkeeper.errors import RunExists
 from lrkeeper.schedules.cursor import EVALUATOR_VERSION
 from lrkeeper.schedules.table import Table
-from lrkeeper.server.runs.acquire import Checkpoint, Known, Start, groups_difference
+from lrkeeper.server.runs.acquire import Checkpoint, Known, Start
+from lrkeeper.server.runs.differences import groups_difference
 from lrkeeper.server.runs.lineage import Lineage, end_of
 from lrkeeper.server.runs.records import Edit, Incarnation, LostEdit, Run, base_row
 from lrkeeper.server.runs.repair import Remembered, compare, ended, is_repair_of, own_fence, plan
