@@ -25,6 +25,7 @@ from lrkeeper.torch.broadcast import asker, shares
 from lrkeeper.torch.fetching import Fetching
 from lrkeeper.torch.options import Options
 from lrkeeper.torch.outage import held_over
+from lrkeeper.torch.remembering import remembered
 from lrkeeper.torch.source import check_answers
 from lrkeeper.torch.supply import AWAY
 from lrkeeper.torch.ticket import Ticket, more_to_state, unopened
@@ -45,6 +46,7 @@ class Position(Walk):
         self._taking: Fetching[views.Place] = Fetching()
         self._wanted: views.Start | None = None
         self._waited = False
+        self._brought: Schedule | str | None = None
 
     def prepare(self) -> None:
         """See whether the server answers, and set a name aside for a run that was given none.
@@ -109,6 +111,7 @@ class Position(Walk):
         Raises what AcquireRun does.
         """
         before = self.ticket
+        self._brought = schedule
         start = self._wanted = self._wanted or self._start(schedule, groups, origin)
         place = self._taken(start)
         if place is None:
@@ -122,8 +125,9 @@ class Position(Walk):
 
         Raises what AcquireRun does.
         """
+        self._brought = schedule
         start = self._start(schedule, groups, None)
-        start = replace(start, groups=groups, on_resume="exact", adds_groups=True)
+        start = replace(start, groups=groups, on_resume="exact", adds_groups=True, remembered=None)
         if isinstance(self._connected(), Client):
             start = replace(start, origin=None)
         place = self._connected().acquire_run(start, patience=self.options.max_stall)
@@ -144,8 +148,8 @@ class Position(Walk):
         ahead = ticket.step >= self._furthest and self._outage is None
         if not ahead or not self._opened or not isinstance(runs, Client) or launch.world()[1] > 1:
             return False
-        start = self._start(ticket.schedule, ticket.groups, None)
-        start = replace(start, origin=None, on_resume="exact", leaves_plan=True)
+        start = self._start(self._brought or ticket.schedule, ticket.groups, None)
+        start = replace(start, origin=None, on_resume="exact", leaves_plan=True, remembered=None)
         place = runs.acquire_run(start, patience=self.options.max_stall)
         self.ticket = replace(_at_start(place, ticket.groups), one_by_one=True)
         self._settle(place)
@@ -164,7 +168,11 @@ class Position(Walk):
         ticket = self.ticket
         if ticket is None:
             return unopened(self.options.run)
-        return {**ticket.to_state(), **more_to_state(self._supply.from_step(ticket.step + 1), self.deviation)}
+        return {
+            **ticket.to_state(),
+            "frontier": max(ticket.place.frontier, self._supply.frontier),
+            **more_to_state(self._supply.from_step(ticket.step + 1), self.deviation),
+        }
 
     def read(self, state: Mapping[str, Any], groups: int) -> Ticket | None:
         """Return the place that a state is of, for `go`; None: before the run was opened. Nothing changes.
@@ -233,9 +241,34 @@ class Position(Walk):
         """Ask for rows to come in the background, if it is time; for the run itself, if it is not taken yet."""
         if self._opened:
             super().look_ahead()
+            if self._supply.lost and self._ticket is not None:
+                with suppress(*AWAY):
+                    self._ticket = self._take_again(self._ticket, None)
         elif (start := self._wanted) is not None and (place := self._taken(start)) is not None:
             self._wanted = None
             self._arrive(place, start)
+
+    def _take_again(self, ticket: Ticket, lost: Exception | None) -> Ticket:
+        """Return the ticket once the run has been taken again, with what this job remembers of it.
+
+        Raises what AcquireRun does; `lost` where there is nothing to remember.
+        """
+        windows = self._supply.held
+        told = remembered(ticket, windows, max(ticket.place.frontier, self._supply.frontier), held=True)
+        runs = self._connected()
+        if told is None or not isinstance(runs, Client):
+            if lost is None:
+                return ticket
+            raise lost
+        start = replace(
+            self._start(self._brought or ticket.schedule, ticket.groups, None),
+            checkpoint=ticket.checkpoint,
+            on_resume="exact",
+            remembered=told,
+        )
+        place = runs.acquire_run(start, patience=self.options.max_stall)
+        self._supply.go_on(place.frontier)
+        return replace(ticket, place=place)
 
     def _taken(self, start: views.Start) -> views.Place | None:
         """Take the run; None if it has to wait for the server, and there are rows to go on with meanwhile."""
@@ -330,7 +363,15 @@ class Position(Walk):
             origin=origin,
             parameters=self.options.parameters,
             on_resume=self.options.resume,
+            remembered=self._remembered(),
         )
+
+    def _remembered(self) -> views.Remembered | None:
+        """Return what the checkpoint remembers of its run: the database may have been put back since."""
+        ticket = self.ticket
+        if ticket is None or self.options.resume == "checkpoint":
+            return None
+        return remembered(ticket, self._supply.from_step(ticket.step), ticket.place.frontier, held=False)
 
     def _look(self, ticket: Ticket) -> tuple[int, ...]:
         """See that the server has the ticket's run, without taking it; return the branches of its timeline."""

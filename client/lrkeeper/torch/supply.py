@@ -26,8 +26,14 @@ _log = logging.getLogger("lrkeeper")
 MOST = 4096
 """More steps than this are in no answer."""
 
+_KEPT = 64
+"""Steps that are held behind the present one, should the database have lost them: other ranks may be there."""
+
 _PAUSE = 1.0  # seconds between background tries that fail
 _PATIENCE = 2.0  # seconds that one of them goes on trying
+
+LOST = (errors.StoreChanged, errors.UnknownFence, errors.BranchNotFound, errors.RunNotFound)
+"""What a database says that has been put back from an older backup."""
 
 AWAY = (errors.ServerUnavailable, errors.DeadlineExceeded, errors.StorageUnavailable)
 """What passes by itself."""
@@ -54,6 +60,8 @@ class Supply:
         self._not_before = 0.0
         self.frontier = 0
         """The highest that the run is known to have."""
+        self.lost = False
+        """Whether a call in the background was answered by a database that has lost the run, or some of it."""
 
     def begin(self, frontier: int = 0, windows: tuple[Window, ...] = ()) -> None:
         """Hold only these: the branch, or the fence, is another one now."""
@@ -62,12 +70,23 @@ class Supply:
         for window in windows:
             self._add(window)
         self._fetching = Fetching()
-        self._not_before = 0.0
+        self._not_before, self.lost = 0.0, False
         self.frontier = max([frontier, *(window.frontier for window in windows)])
+
+    def go_on(self, frontier: int) -> None:
+        """Hold what is held, and ask as one that has the run anew: its database had lost some of it."""
+        self._fetching = Fetching()
+        self._not_before, self.lost = 0.0, False
+        self.frontier = frontier
 
     def at(self, step: int) -> Window | None:
         """Return what has a step's row, if it is held."""
         return self._stock.at(step)
+
+    @property
+    def held(self) -> tuple[Window, ...]:
+        """All rows that are held, in order of steps."""
+        return tuple(self._stock)
 
     def from_step(self, step: int) -> tuple[Window, ...]:
         """Return the rows held from a step on."""
@@ -125,7 +144,7 @@ class Supply:
     def look_ahead(self, runs: Runs, ticket: Ticket) -> None:
         """Collect what has come, and ask for more in the background if it is time. Never waits."""
         self._collect(runs)
-        self._stock.forget_before(ticket.step)
+        self._stock.forget_before(ticket.step - _KEPT)
         if self._fetching.busy or time.monotonic() < self._not_before or asker(runs) is None:
             return
         if not self._looks_ahead(ticket) or self._stock.ask(ticket.step, self._size) is None:
@@ -168,6 +187,7 @@ class Supply:
         elif found is not None:
             # Whatever it is, it comes again, and is raised, when the rows have run out.
             self._not_before = time.monotonic() + _PAUSE
+            self.lost = isinstance(found, LOST)
             _log.warning(
                 "%s; the values up to step %d are here, and it is tried again meanwhile",
                 found,
@@ -197,6 +217,7 @@ class Supply:
             applied_step=ticket.step,
             revision=self._known[0] if self._known else ticket.revision,
             given=given,
+            frontier=max(self.frontier, ticket.place.frontier),
             patience=patience,
         )
 

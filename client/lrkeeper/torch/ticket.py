@@ -16,7 +16,14 @@ from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
 from lrkeeper.v1 import values_pb2
-from lrkeeper.views import Checkpoint, DeviationKind, Group, Origin, Place, Window
+from lrkeeper.views import (
+    Checkpoint,
+    DeviationKind,
+    Group,
+    Origin,
+    Place,
+    Window,
+)
 
 VERSION = 1
 
@@ -76,6 +83,7 @@ class Ticket:
             "run": self.place.run,
             "run_uid": self.place.run_uid,
             "store_epoch": self.place.store_epoch,
+            "fence": self.place.fence,
             "branch": self.place.branch,
             "step": self.step,
             "frontier": self.place.frontier,
@@ -127,7 +135,7 @@ class Ticket:
                 store_epoch=state["store_epoch"],
                 incarnation="",
                 rank=0,
-                fence=0,
+                fence=state.get("fence", 0),
                 branch=state["branch"],
                 resume_step=step,
                 frontier=state["frontier"],

@@ -15,7 +15,7 @@ from lrkeeper.torch.outage import Deviation, Outage, Plan, plan_for
 from lrkeeper.torch.quick import Quick
 from lrkeeper.torch.runs import Runs
 from lrkeeper.torch.source import runs_of
-from lrkeeper.torch.supply import AWAY, Supply, failure_of, hangs_on
+from lrkeeper.torch.supply import AWAY, LOST, Supply, failure_of, hangs_on
 from lrkeeper.torch.ticket import Ticket
 from lrkeeper.views import Window
 
@@ -115,14 +115,21 @@ class Walk:
             ticket = replace(ticket, one_by_one=True)
         runs = self._connected()
         window = None
+        error: Exception | None = None
         if self._outage is not None:
-            window = self._back(runs, ticket, given, self._outage)
-            error: Exception | None = None
+            try:
+                window = self._back(runs, ticket, given, self._outage)
+            except LOST as lost:
+                ticket = self._take_again(ticket, lost)
         else:
             plan = self.plan
             patience = self.options.max_stall if plan == "wait" else min(_GRACE, self.options.max_stall)
             try:
-                window = self._supply.take(runs, ticket, given, patience)
+                try:
+                    window = self._supply.take(runs, ticket, given, patience)
+                except LOST as lost:
+                    ticket = self._take_again(ticket, lost)
+                    window = self._supply.take(runs, ticket, given, patience)
             except AWAY as away:
                 if plan == "wait":
                     raise
@@ -149,6 +156,10 @@ class Walk:
         return None if self._outage is None else self._outage.deviation
 
     # Within.
+
+    def _take_again(self, ticket: Ticket, lost: Exception) -> Ticket:
+        """Return the ticket once the run has been taken again from a database that has lost some of it."""
+        raise lost
 
     def _connected(self) -> Runs:
         if self._runs is None:
