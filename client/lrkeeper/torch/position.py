@@ -226,10 +226,10 @@ class Position(Walk):
 
     # Within.
 
-    def look_ahead(self) -> None:
+    def look_ahead(self, *, before_step: bool = False) -> None:
         """Ask for rows to come in the background, if it is time; for the run itself, if it is not taken yet."""
         if self._opened:
-            super().look_ahead()
+            super().look_ahead(before_step=before_step)
         elif (start := self._wanted) is not None and (place := self._taken(start)) is not None:
             self._wanted = None
             self._arrive(place, start)
