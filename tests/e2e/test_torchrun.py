@@ -206,7 +206,7 @@ def test_a_job_paused_past_a_takeover_ends_at_its_own_frontier_and_names_the_new
         old.signal(0, signal.SIGSTOP)
         shutil.copy(job.checkpoint, copy)
         saved = torch.load(copy, weights_only=True)["step"]
-        with job.start(checkpoint=copy) as new:
+        with job.start(checkpoint=copy, ranks=2) as new:
             new.wait_at_gate(saved)
             frontier = job.stored().frontier
             new.open_to(saved + 1)

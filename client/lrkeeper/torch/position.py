@@ -6,6 +6,7 @@ Knows neither the scheduler nor the optimizer.
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,6 +19,7 @@ from lrkeeper.client import Client
 from lrkeeper.local import LocalRuns
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.composable.parameters import filled
+from lrkeeper.settings import RUN
 from lrkeeper.torch import launch, resuming
 from lrkeeper.torch.broadcast import asker, shares
 from lrkeeper.torch.fetching import Fetching
@@ -185,10 +187,11 @@ class Position(Walk):
                 f"the state dict is of {len(ticket.groups)} param groups; the optimizer has {groups}"
             )
         given = self.options.run
+        named = given or (self._reserved if os.environ.get(RUN) else "")
+        if named and named != ticket.place.run and resuming.is_fork(self._connected(), named, ticket):
+            place = replace(ticket.place, run=named)
+            return replace(ticket, place=place, ahead=(), deviation=None)  # those are of the other run
         if given is not None and given != ticket.place.run:
-            if resuming.is_fork(self._connected(), given, ticket):
-                place = replace(ticket.place, run=given)
-                return replace(ticket, place=place, ahead=(), deviation=None)  # those are of the other run
             raise errors.BadCheckpoint(
                 f"the state dict is of run {ticket.place.run!r}, and the scheduler was given run={given!r}; "
                 "leave run= out to go on with that run, or do not load the state to begin a new one"
