@@ -237,10 +237,10 @@ class Position(Walk):
 
     # Within.
 
-    def look_ahead(self) -> None:
+    def look_ahead(self, *, before_step: bool = False) -> None:
         """Ask for rows to come in the background, if it is time; for the run itself, if it is not taken yet."""
         if self._opened:
-            super().look_ahead()
+            super().look_ahead(before_step=before_step)
             if self._supply.lost and self._ticket is not None:
                 with suppress(*AWAY):
                     self._ticket = self._take_again(self._ticket, None)

@@ -56,7 +56,7 @@ class Supply:
         self._fetching: Fetching[Window] = Fetching()
         self._size = 1
         self._known: tuple[int, Schedule] | None = None
-        self._marked = (0, 0.0)  # a step, and when it was
+        self._marked = (0, 0.0)  # a step, and when the job came to it
         self._not_before = 0.0
         self.frontier = 0
         """The highest that the run is known to have."""
@@ -109,9 +109,9 @@ class Supply:
             self._collect(runs)
             if (held := self._stock.at(step)) is not None:
                 return held
-        self._measure(ticket.step)
+        self._measure(step)
         window = share(runs, lambda: self._obtained(runs, ticket, given, patience, told=told))
-        self._marked = (ticket.step, time.monotonic())
+        self._marked = (step, time.monotonic())
         self._add(window)
         return self._stock.at(step) or window
 
@@ -127,7 +127,7 @@ class Supply:
             if found is None:
                 self._fetching.start(self._call(runs, ticket, step, 1, given, _PATIENCE))
                 before, at = self._marked
-                pace = (time.monotonic() - at) / max(1, ticket.step - before)
+                pace = (time.monotonic() - at) / max(1, step - before)
                 found = self._fetching.wait(min(1.0, 0.1 * pace))
             if isinstance(found, AWAY) or found is None:
                 raise errors.ServerUnavailable("the lrkeeper server cannot be reached yet")
@@ -141,15 +141,18 @@ class Supply:
             return None
         return self._stock.at(step) or self.take(runs, ticket, given, _PATIENCE)
 
-    def look_ahead(self, runs: Runs, ticket: Ticket) -> None:
-        """Collect what has come, and ask for more in the background if it is time. Never waits."""
+    def look_ahead(self, runs: Runs, ticket: Ticket, arriving: int) -> None:
+        """Collect what has come, and ask for more in the background if it is time. Never waits.
+
+        `arriving`: the step that the job comes to by this call of the scheduler's `step`.
+        """
         self._collect(runs)
         self._stock.forget_before(ticket.step - _KEPT)
         if self._fetching.busy or time.monotonic() < self._not_before or asker(runs) is None:
             return
         if not self._looks_ahead(ticket) or self._stock.ask(ticket.step, self._size) is None:
             return
-        self._measure(ticket.step)
+        self._measure(arriving)
         ask = self._stock.ask(ticket.step, self._size)
         if ask is not None:
             self._fetching.start(self._call(runs, ticket, *ask, NOTHING, _PATIENCE))

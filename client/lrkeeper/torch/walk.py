@@ -80,28 +80,23 @@ class Walk:
     def quicken(self, quick: Quick) -> bool:
         """Let the next steps be taken from memory, as far as they are held. False if none is."""
         self._quick = quick
-        if self.more(quick):
+        if self._feed(quick):
             return True
         self._quick = None
         return False
 
     def more(self, quick: Quick) -> bool:
         """See to it that a quick step has rows to take; False if it must be taken the slow way."""
-        ticket = self.ticket
-        if quick is not self._quick or ticket is None or self._outage is not None:
+        if quick is not self._quick:
             return False
-        self.look_ahead()
-        window = self._supply.at(ticket.step + 1)
-        if window is None or window.table is None:
-            return False
-        end = min(window.table.end_step, self._supply.next_look(ticket.step))
-        quick.load(window.table, ticket.step, max(end, ticket.step + 2))
-        return True
+        self.look_ahead(before_step=True)
+        return self._feed(quick)
 
-    def look_ahead(self) -> None:
-        """Ask for rows to come in the background, if it is time."""
-        if self._ticket is not None and self._outage is None:
-            self._supply.look_ahead(self._connected(), self._ticket)
+    def look_ahead(self, *, before_step: bool = False) -> None:
+        """Ask for rows to come in the background, if it is time; it is, before a step or after it."""
+        ticket = self.ticket
+        if ticket is not None and self._outage is None:
+            self._supply.look_ahead(self._connected(), ticket, ticket.step + before_step)
 
     def next(self, given: Given = NOTHING) -> Ticket:
         """Return the ticket of the next step, which is given this; the position stays.
@@ -160,6 +155,17 @@ class Walk:
     def _take_again(self, ticket: Ticket, lost: Exception) -> Ticket:
         """Return the ticket once the run has been taken again from a database that has lost some of it."""
         raise lost
+
+    def _feed(self, quick: Quick) -> bool:
+        ticket = self.ticket
+        if ticket is None or self._outage is not None:
+            return False
+        window = self._supply.at(ticket.step + 1)
+        if window is None or window.table is None:
+            return False
+        end = min(window.table.end_step, self._supply.next_look(ticket.step))
+        quick.load(window.table, ticket.step, max(end, ticket.step + 2))
+        return True
 
     def _connected(self) -> Runs:
         if self._runs is None:
