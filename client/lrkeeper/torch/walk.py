@@ -36,6 +36,7 @@ class Walk:
         self._quick: Quick | None = None
         self._outage: Outage | None = None
         self._unreported: list[Deviation] = []
+        self._refused: Exception | None = None  # what came in the background, for the next step to raise
 
     @property
     def ticket(self) -> Ticket | None:
@@ -73,6 +74,11 @@ class Walk:
             quick.end()
         return quick
 
+    def interrupt(self) -> None:
+        """Have the next step look whether all is as it was."""
+        if self._quick is not None:
+            self._quick.end()
+
     def quicken(self, quick: Quick) -> bool:
         """Let the next steps be taken from memory, as far as they are held. False if none is."""
         self._quick = quick
@@ -83,21 +89,28 @@ class Walk:
 
     def more(self, quick: Quick) -> bool:
         """See to it that a quick step has rows to take; False if it must be taken the slow way."""
-        ticket = self.ticket
-        if quick is not self._quick or ticket is None or self._outage is not None:
+        if quick is not self._quick or self._outage is not None:
             return False
         self.look_ahead()
+        ticket = self.ticket
+        if quick is not self._quick or ticket is None or self._refused is not None:
+            return False
         window = self._supply.at(ticket.step + 1)
         if window is None or window.table is None:
             return False
-        end = min(window.table.end_step, self._supply.next_look(ticket.step))
+        end = min(window.table.end_step, self._supply.next_look(ticket.step, soon=not self._taken_already))
         quick.load(window.table, ticket.step, max(end, ticket.step + 2))
         return True
 
     def look_ahead(self) -> None:
-        """Ask for rows to come in the background, if it is time."""
-        if self._ticket is not None and self._outage is None:
-            self._supply.look_ahead(self._connected(), self._ticket)
+        """Take in what has come in the background, and ask for more if it is time.
+
+        Never raises: what is refused is raised by the next step, before it moves.
+        """
+        try:
+            self._look_ahead()
+        except errors.LrkeeperError as error:
+            self._refused = error.with_traceback(None)  # its frames would keep the scheduler alive
 
     def next(self, given: Given = NOTHING) -> Ticket:
         """Return the ticket of the next step, which is given this; the position stays.
@@ -105,6 +118,12 @@ class Walk:
         Raises what NextLr does; BadAnswer; Stalled; and at the step that the schedule cannot reach, torch's
         exception there.
         """
+        if self._refused is not None:
+            refused, self._refused = self._refused, None
+            try:
+                raise refused
+            finally:
+                del refused  # or error and frame hold each other
         ticket = self.ticket
         assert ticket is not None
         if given.seen is not None or given.epoch is not None:
@@ -115,15 +134,13 @@ class Walk:
             window = self._back(runs, ticket, given, self._outage)
             error: Exception | None = None
         else:
-            plan = self.plan
-            patience = self.options.max_stall if plan == "wait" else min(_GRACE, self.options.max_stall)
             try:
-                window = self._supply.take(runs, ticket, given, patience)
+                window = self._supply.take(runs, ticket, given, self._patience)
             except AWAY as away:
-                if plan == "wait":
+                if self.plan == "wait":
                     raise
                 error = away
-                self._outage = Outage(plan, ticket)
+                self._outage = Outage(self.plan, ticket)
         if window is None:
             assert self._outage is not None
             window = self._outage.next(runs, ticket, given, error)
@@ -146,24 +163,40 @@ class Walk:
 
     # Within.
 
+    @property
+    def _patience(self) -> float:
+        """How many seconds a step waits for a server."""
+        return self.options.max_stall if self.plan == "wait" else min(_GRACE, self.options.max_stall)
+
+    @property
+    def _taken_already(self) -> bool:
+        """Whether the run is taken: rows from a checkpoint may come before that."""
+        return True
+
     def _connected(self) -> Runs:
         if self._runs is None:
             self._runs = runs_of(self.options.settings, broadcast=self.options.synchronised == "broadcast")
         return self._runs
 
+    def _look_ahead(self) -> None:
+        if self._ticket is not None and self._outage is None:
+            self._supply.look_ahead(self._connected(), self._ticket)
+
     def _back(self, runs: Runs, ticket: Ticket, given: Given, outage: Outage) -> Window | None:
         """Return the row of the next step if the server is back, once the run has the steps since."""
         try:
-            for step, told in outage.untold(hangs_on):
-                if self._supply.retry(runs, step, told) is None:
-                    return None
-            window = self._supply.retry(runs, ticket, given)
+            for before, told in (*outage.untold(hangs_on), (ticket, given)):
+                if hangs_on(before.schedule, told) and self._supply.frontier <= before.step:
+                    # Only the next step is given anything: those before it come first.
+                    self._supply.retry(runs, replace(before, step=before.step - 1, one_by_one=True), NOTHING)
+                window = self._supply.retry(runs, before, told)
+        except AWAY:
+            return None
         except errors.RunFenced:
             self._end_outage(runs)
             raise
-        if window is not None:
-            _log.warning("run %r answers again at step %d", ticket.place.run, ticket.step + 1)
-            self._end_outage(runs)
+        _log.warning("run %r answers again at step %d", ticket.place.run, ticket.step + 1)
+        self._end_outage(runs)
         return window
 
     def _end_outage(self, runs: Runs) -> None:
@@ -175,8 +208,21 @@ class Walk:
 
     def _report(self, runs: Runs) -> None:
         """Tell the run what was used instead of its rows; what cannot be told now is told later."""
-        if isinstance(runs, Client):
-            with suppress(*AWAY):
-                while self._unreported:
-                    runs.report_deviation(*self._unreported[0])
-                    del self._unreported[0]
+        if not isinstance(runs, Client):
+            return
+        with suppress(*AWAY):
+            while self._unreported:
+                place, table, kind, _ = self._unreported[0]
+                try:
+                    runs.report_deviation(place, table, kind)
+                except AWAY:
+                    raise
+                except errors.LrkeeperError as error:  # the training is not at fault
+                    _log.error(
+                        "run %r has no record of what was used instead of its values from step %d to %d: %s",
+                        place.run,
+                        table.first_step,
+                        table.end_step - 1,
+                        error,
+                    )
+                del self._unreported[0]
