@@ -79,14 +79,14 @@ class Supply:
         self._not_before, self.lost = 0.0, False
         self.frontier = frontier
 
-    def at(self, step: int) -> Window | None:
-        """Return what has a step's row, if it is held."""
-        return self._stock.at(step)
-
     @property
     def held(self) -> tuple[Window, ...]:
         """All rows that are held, in order of steps."""
         return tuple(self._stock)
+
+    def at(self, step: int) -> Window | None:
+        """Return what has a step's row, if it is held."""
+        return self._stock.at(step)
 
     def from_step(self, step: int) -> tuple[Window, ...]:
         """Return the rows held from a step on."""
@@ -104,21 +104,20 @@ class Supply:
         Waits where it is not held. Raises what NextLr does.
         """
         step = ticket.step + 1
+        self._collect(runs)
+        if (held := self._stock.at(step)) is not None:
+            return held  # committed: whatever the step is given comes too late
         told = hangs_on(ticket.schedule, given)
-        if not told:
-            self._collect(runs)
-            if (held := self._stock.at(step)) is not None:
-                return held
         self._measure(step)
         window = share(runs, lambda: self._obtained(runs, ticket, given, patience, told=told))
         self._marked = (step, time.monotonic())
         self._add(window)
         return self._stock.at(step) or window
 
-    def retry(self, runs: Runs, ticket: Ticket, given: Given) -> Window | None:
-        """Return what has the row of the step after a ticket's, if the server is back; hardly waits.
+    def retry(self, runs: Runs, ticket: Ticket, given: Given) -> Window:
+        """Return what `take` does if the server is back; hardly waits otherwise.
 
-        Raises what NextLr does, but for the server's being away.
+        Raises what NextLr does: one of `AWAY` as long as there is no answer.
         """
         step = ticket.step + 1
 
@@ -135,11 +134,10 @@ class Supply:
                 raise found
             return found
 
-        try:
-            self._add(share(runs, tried))
-        except AWAY:
-            return None
-        return self._stock.at(step) or self.take(runs, ticket, given, _PATIENCE)
+        if (held := self._stock.at(step)) is not None:
+            return held
+        self._add(share(runs, tried))
+        return self.take(runs, ticket, given, _PATIENCE)
 
     def look_ahead(self, runs: Runs, ticket: Ticket, arriving: int) -> None:
         """Collect what has come, and ask for more in the background if it is time. Never waits.
@@ -157,13 +155,13 @@ class Supply:
         if ask is not None:
             self._fetching.start(self._call(runs, ticket, *ask, NOTHING, _PATIENCE))
 
-    def next_look(self, step: int) -> int:
-        """Return the step at which to look ahead again: none of those before needs it."""
+    def next_look(self, step: int, *, soon: bool) -> int:
+        """Return the step at which to look ahead again: none of those before needs it, unless `soon`."""
         end = self._stock.end
-        if self._fetching.busy:
-            return end
         half = end - 1 - self._size // 2
-        return half if half > step else min(end, step + max(1, (end - step) // 8))
+        if half > step and not soon and not self._fetching.busy:
+            return half
+        return min(end, step + max(1, (end - step) // 8))
 
     # Within.
 
@@ -185,7 +183,9 @@ class Supply:
     def _take_in(self, found: Window | Exception | None) -> None:
         if isinstance(found, Window):
             self._add(found)
-            if found.table is None:
+            if found.failure is not None:
+                self._not_before = time.monotonic() + _PAUSE  # there are no more, but for an edit
+            elif found.table is None:
                 self._not_before = time.monotonic() + random.uniform(0.05, 0.2)  # noqa: S311
         elif found is not None:
             # Whatever it is, it comes again, and is raised, when the rows have run out.
@@ -232,9 +232,11 @@ class Supply:
         """
         step, frontier = ticket.step + 1, -1
         if self._fetching.busy and not told and self._stock.end == step:
+            before = time.monotonic()
             found = self._fetching.wait(patience)
             if isinstance(found, Window) and found.table is not None and found.table.first_step == step:
                 return found
+            patience = max(min(patience, 1.0), patience - (time.monotonic() - before))
         self._known = ticket.revision, ticket.schedule
         ahead = not told and isinstance(runs, Client) and self._looks_ahead(ticket)
         count = self._size if ahead else 1
@@ -243,8 +245,14 @@ class Supply:
         while True:
             window = call()
             failure = window.failure
-            if window.table is not None or (failure is not None and failure.step <= step):
+            if window.table is not None:
                 return window
+            if failure is not None and failure.step <= step:
+                if count == 1 or not given:
+                    return window
+                count, frontier = 1, -1  # an edit may have made the schedule one that needs it
+                call = self._call(runs, ticket, step, count, given, patience)
+                continue
             if window.frontier <= frontier:
                 if time.monotonic() > end:
                     raise errors.Stalled(
