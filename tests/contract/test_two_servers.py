@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 
 from lrkeeper.errors import InvalidArgument, RankDiffers, RunFenced, StorageUnavailable
-from lrkeeper.schedules import StepLR, codec
+from lrkeeper.schedules import Expression, StepLR, codec
+from lrkeeper.schedules.given import Given
 from lrkeeper.server.runs.acquire import Checkpoint, Start
 from lrkeeper.server.runs.records import ParamGroup
 from lrkeeper.server.storage.sql import SqlStorage
@@ -52,7 +53,7 @@ def take(keeper: Keeper, **changes: object) -> Awaitable[Acquired]:
     return acquire_run(keeper, replace(START, **changes), None, None)  # type: ignore[arg-type]
 
 
-def ask(keeper: Keeper, place: Acquired, step: int, count: int = 4, **changes: int) -> Awaitable[Answer]:
+def ask(keeper: Keeper, place: Acquired, step: int, count: int = 4, **changes: object) -> Awaitable[Answer]:
     steps = Steps(
         run_uid=place.run.uid,
         store_epoch=keeper.storage.epoch,
@@ -141,6 +142,23 @@ def test_a_branch_with_more_groups_that_was_made_through_another_server_is_gone_
     answer = asyncio.run(main())
     assert answer.table is not None
     assert answer.table.row(7)["lr"] == (0.1, 0.5)
+
+
+def test_a_step_that_is_given_something_is_the_next_one_also_where_another_server_made_the_one_before(
+    storage: SqlStorage,
+) -> None:
+    async def main() -> Answer:
+        ours, theirs = Keeper(storage), Keeper(storage)
+        definition = codec.to_json(Expression("1 + tokens"))
+        place = await take(ours, definition=definition)
+        for step, keeper in enumerate((ours, theirs, theirs, ours), start=1):
+            tokens = Given(progress={"tokens": 10.0 * step})
+            answer = await ask(keeper, place, step, 1, given=tokens)
+        return answer
+
+    answer = asyncio.run(main())
+    assert answer.table is not None
+    assert answer.table.row(4)["lr"] == (41.0,)
 
 
 def test_a_rank_of_no_such_world_holds_nothing_back(storage: SqlStorage) -> None:

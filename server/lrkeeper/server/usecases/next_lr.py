@@ -120,8 +120,14 @@ def _check(steps: Steps) -> None:
 
 
 def _behind(head: Head, steps: Steps) -> bool:
-    """Return whether the run has been taken, or has gone on to another branch, through another server."""
-    return steps.fence > head.run.fence or steps.branch > head.run.branch
+    """Return whether the run has been taken, or has gone on, through another server.
+
+    A rank asks from the frontier at the latest, unless it skips steps.
+    """
+    run = head.run
+    if steps.branch == run.branch and steps.from_step > head.frontier:
+        return True
+    return steps.fence > run.fence or steps.branch > run.branch
 
 
 def _covered(head: Head, steps: Steps) -> bool:
