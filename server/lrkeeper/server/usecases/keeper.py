@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lrkeeper.errors import RunNotFound
@@ -40,15 +41,19 @@ class Lane:
 
 
 class Keeper:
-    """The state of a server: all of it is in the storage, the lanes are a cache."""
+    """The state of a server: all of it is in the storage, the lanes are a cache.
 
-    def __init__(self, storage: Storage) -> None:
+    `nanoseconds` is its clock.
+    """
+
+    def __init__(self, storage: Storage, nanoseconds: Callable[[], int] = time.time_ns) -> None:
         self.storage = storage
+        self._nanoseconds = nanoseconds
         self._lanes: OrderedDict[str, Lane] = OrderedDict()
 
     def now(self) -> int:
         """Return the time in microseconds. Nothing but hints depends on it."""
-        return time.time_ns() // 1000
+        return self._nanoseconds() // 1000
 
     def lane(self, run_uid: str) -> Lane:
         """Return a run's lane, the most recently used last."""
