@@ -50,5 +50,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "LRKEEPER_MODE",
         "LRKEEPER_INCARNATION",
         "LRKEEPER_TOKEN",
+        "LRKEEPER_ON_EXISTING",
+        "LRKEEPER_ON_RESUME",
+        "LRKEEPER_ON_OUTAGE",
+        "LRKEEPER_SYNC",
     ):
         monkeypatch.delenv(name, raising=False)

@@ -16,10 +16,14 @@ from lrkeeper.errors import BadAnswer
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.pace import NO_PACE, Pace
+from lrkeeper.schedules.table import Table
 from lrkeeper.settings import Settings
 from lrkeeper.v1 import run_pb2, run_service_pb2, schedule_service_pb2, server_service_pb2
 
 R = TypeVar("R")
+
+_DEVIATION_ROWS = 4096
+_DEVIATION_NUMBERS = 1 << 17  # 1 MiB of doubles
 
 
 class Client:
@@ -112,6 +116,22 @@ class Client:
                 )
             messages.check_numbers(table)
         return window
+
+    def report_deviation(self, place: views.Place, table: Table, kind: views.DeviationKind) -> None:
+        """Tell what the optimizer had instead of the run's values, in as many calls as it takes.
+
+        The same table again changes nothing; the run's timeline never changes by it.
+
+        Args:
+            place: what `acquire_run` gave; another start may hold the run by now.
+            table: the values of the steps in question, with the run's tracks and param groups.
+            kind: "hold" if they are the last ones known, "forecast" if the job evaluated the schedule.
+        """
+        rows = max(1, min(_DEVIATION_ROWS, _DEVIATION_NUMBERS // (len(table.tracks) * table.groups)))
+        for first in range(table.first_step, table.end_step, rows):
+            part = table.cut(first, min(first + rows, table.end_step))
+            request = messages.deviation_request(place, part, kind)
+            self._call(lambda c: c.runs.ReportDeviation, request)
 
     def finish_run(self, run: str, *, fence: int | None = None) -> views.Run:
         """Mark a run finished; with a fence, only if that start still holds it."""
@@ -216,6 +236,92 @@ class Client:
             preview=messages.values(answer.preview, at_most=64),
             failure=messages.failure(answer.error) if answer.HasField("error") else None,
         )
+
+    def rollback_run(
+        self,
+        run: str,
+        to_step: int,
+        *,
+        expected_revision: int,
+        reason: str,
+        keep_edits: bool = False,
+        schedule: Schedule | str | None = None,
+        author: str | None = None,
+        request_id: str | None = None,
+        validate_only: bool = False,
+        parameters: Mapping[str, float] | None = None,
+    ) -> views.RolledBack:
+        """Take a run back to a step: it goes on from there on a new branch. The start that holds it is fenced.
+
+        Args:
+            run: the run's name.
+            to_step: the last step that stays.
+            expected_revision: the run's revision, as last read.
+            reason: why, for the record.
+            keep_edits: whether edits that act after the step go on to act at their steps; else they are dropped.
+            schedule: what rules from the step after `to_step` on, as edit_run's; None: what ruled before.
+            author: who, for the record; the user and host if None.
+            request_id: a UUID; the same one again repeats the same rollback, once.
+            validate_only: say what would happen, and change nothing.
+            parameters: numbers of the schedule's parameters; where absent, those the run has given so far.
+        """
+        request = run_service_pb2.RollbackRunRequest(
+            run=run,
+            to_step=to_step,
+            request_id=request_id or str(uuid4()),
+            expected_revision=expected_revision,
+            keep_edits=keep_edits,
+            reason=reason,
+            author=author or this_author(),
+            validate_only=validate_only,
+            parameters=parameters,
+        )
+        if isinstance(schedule, str):
+            request.replace.schedule_name = schedule
+        elif schedule is not None:
+            request.replace.schedule.CopyFrom(codec.encode(schedule))
+        return messages.rolled_back(self._call(lambda c: c.runs.RollbackRun, request, timeout=60.0))
+
+    def fork_run(
+        self,
+        run: str,
+        new_run: str,
+        at_step: int,
+        *,
+        reason: str,
+        branch: int | None = None,
+        keep_edits: bool = False,
+        labels: Mapping[str, str] | None = None,
+        author: str | None = None,
+        request_id: str | None = None,
+    ) -> views.Run:
+        """Return another run, which begins where this one was at a step; this one is left as it is.
+
+        A job goes on with it by its name: from its beginning, or with a checkpoint of `run` at the step.
+
+        Args:
+            run: the run's name.
+            new_run: the new one's.
+            at_step: the step at which it begins, with this run's values.
+            reason: why, for the record.
+            branch: the branch that has the step; the run's timeline if None.
+            keep_edits: whether edits that act after the step act on the new run too.
+            labels: labels of the new run, besides those of this one.
+            author: who, for the record; the user and host if None.
+            request_id: a UUID; the same one again repeats the same fork, once.
+        """
+        request = run_service_pb2.ForkRunRequest(
+            run=run,
+            new_run=new_run,
+            at_step=at_step,
+            branch=branch,
+            request_id=request_id or str(uuid4()),
+            keep_edits=keep_edits,
+            reason=reason,
+            author=author or this_author(),
+            labels=labels,
+        )
+        return messages.run(self._call(lambda c: c.runs.ForkRun, request, timeout=60.0).run)
 
     def delete_run(self, run: str, *, force: bool = False) -> None:
         """Delete a run; its name becomes free."""
@@ -324,9 +430,10 @@ class Client:
             failure=messages.failure(answer.error) if answer.HasField("error") else None,
         )
 
-    def get_server(self) -> views.Server:
+    def get_server(self, *, patience: float | None = None) -> views.Server:
         """Return what the server says of itself."""
-        answer = self._call(lambda c: c.about.GetServer, server_service_pb2.GetServerRequest())
+        request = server_service_pb2.GetServerRequest()
+        answer = self._call(lambda c: c.about.GetServer, request, patience=patience)
         return views.Server(
             version=answer.version,
             evaluator_version=answer.evaluator_version,

@@ -27,7 +27,7 @@ _log = logging.getLogger("lrkeeper")
 _OPTIONS = (
     ("grpc.max_receive_message_length", 64 << 20),  # a listing of large runs
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 1_000),
+    ("grpc.min_reconnect_backoff_ms", 5_000),  # how long a connection may take to be made, despite the name
     ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.use_local_subchannel_pool", 1),  # or a new channel would get the old one's connection
     ("grpc.keepalive_time_ms", 10_000),

@@ -138,6 +138,18 @@ class WrongBranch(ServerError):
     status = "FAILED_PRECONDITION"
 
 
+class ResumeRefused(ServerError):
+    """The start's `on_resume` does not go with what has happened to the run; the message tells it, and the ways on."""
+
+    status = "FAILED_PRECONDITION"
+
+
+class NotTheForkStep(ServerError):
+    """A run that was forked is resumed from a checkpoint of the other run, at another step than the fork's."""
+
+    status = "FAILED_PRECONDITION"
+
+
 class CheckpointAhead(ServerError):
     """The checkpoint's step is not on the run's timeline: the server has not got that far."""
 

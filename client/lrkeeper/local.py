@@ -28,7 +28,7 @@ class LocalRuns:
                 f"schedule {start.schedule!r} is kept on a server, and LRKEEPER_MODE=off has none: "
                 "give the definition itself, such as S.StepLR(step_size=30)"
             )
-        base = _base(start.groups)
+        base = base_of_groups(start.groups)
         schedule = filled(start.schedule, start.parameters)
         if start.adds_groups:
             cursor = _with_more_groups(start)
@@ -117,14 +117,15 @@ def _with_more_groups(start: views.Start) -> Cursor:
     assert checkpoint is not None
     step = checkpoint.step
     before, added = start.groups[: origin.values.groups], start.groups[origin.values.groups :]
-    base = _base(before)
+    base = base_of_groups(before)
     cursor = Cursor.from_json(origin.cursor, base)
     cursor, _, _ = extend(origin.schedule, base, cursor, step - cursor.step, origin.given)
     row = {track: (*cursor.row[track], *values) for track, values in row_of_groups(added, "current").items()}
     return cursor._replace(step=step, row=row)
 
 
-def _base(groups: tuple[views.Group, ...]) -> Row:
+def base_of_groups(groups: tuple[views.Group, ...]) -> Row:
+    """Return the groups' base values, with their names."""
     return Base(row_of_groups(groups, "initial"), [group.name for group in groups])
 
 

@@ -25,10 +25,20 @@ _NUMBER_NAMES: dict[int, Literal["float64", "float32"]] = {
     run_pb2.NUMBER_FLOAT64: "float64",
     run_pb2.NUMBER_FLOAT32: "float32",
 }
+_KINDS = {
+    "hold": run_pb2.DEVIATION_KIND_HOLD,
+    "forecast": run_pb2.DEVIATION_KIND_FORECAST,
+}
 _ON_EXISTING = {
     "resume": run_service_pb2.ON_EXISTING_RESUME,
     "new_branch": run_service_pb2.ON_EXISTING_NEW_BRANCH,
     "takeover": run_service_pb2.ON_EXISTING_TAKEOVER,
+}
+_ON_RESUME = {
+    "exact": run_service_pb2.ON_RESUME_EXACT,
+    "server": run_service_pb2.ON_RESUME_SERVER,
+    "checkpoint": run_service_pb2.ON_RESUME_CHECKPOINT,
+    "error": run_service_pb2.ON_RESUME_ERROR,
 }
 
 
@@ -46,7 +56,9 @@ def acquire_request(start: views.Start) -> run_service_pb2.AcquireRunRequest:
         holder_labels=start.holder_labels,
         on_existing=_ON_EXISTING[start.on_existing],
         adds_groups=start.adds_groups,
+        leaves_plan=start.leaves_plan,
         parameters=start.parameters,
+        on_resume=_ON_RESUME[start.on_resume],
     )
     if isinstance(start.schedule, str):
         request.schedule_name = start.schedule
@@ -71,8 +83,9 @@ def place(start: views.Start, answer: run_service_pb2.AcquireRunResponse) -> vie
     table = values(answer.values, at_most=1)
     if table.first_step != answer.resume_step or table.count != 1:
         raise BadAnswer(f"the server gave the values of step {table.first_step} for {answer.resume_step}")
-    if start.checkpoint is not None and answer.resume_step != start.checkpoint.step:
-        raise BadAnswer(f"the server resumed at step {answer.resume_step}, not at {start.checkpoint.step}")
+    place = start.checkpoint if start.on_resume != "server" else None
+    if place is not None and answer.resume_step != place.step:
+        raise BadAnswer(f"the server resumed at step {answer.resume_step}, not at {place.step}")
     check_columns(table, start.groups)
     check_numbers(table)
     return views.Place(
@@ -98,16 +111,18 @@ def place(start: views.Start, answer: run_service_pb2.AcquireRunResponse) -> vie
 
 def window(request: run_service_pb2.NextLrRequest, answer: run_service_pb2.NextLrResponse) -> views.Window:
     """Return the rows of an answer. Raises BadAnswer if they are not those asked for."""
-    table = None
     if answer.HasField("values"):
-        table = values(answer.values, at_most=request.count)
-        if table.first_step != request.from_step or table.count < 1:
+        first, count = answer.values.first_step, answer.values.count
+        if first != request.from_step or not 1 <= count <= request.count:
             raise BadAnswer(
-                f"the server gave {table.count} steps from {table.first_step}; "
-                f"asked for were {request.count} from {request.from_step}"
+                f"the server gave {count} steps from {first}; asked for were {request.count} from {request.from_step}"
             )
+    return _window(answer, request.count)
+
+
+def _window(answer: run_service_pb2.NextLrResponse, at_most: int) -> views.Window:
     return views.Window(
-        table=table,
+        table=values(answer.values, at_most=at_most) if answer.HasField("values") else None,
         revision=answer.revision,
         frontier=answer.frontier,
         failure=failure(answer.error) if answer.HasField("error") else None,
@@ -116,6 +131,33 @@ def window(request: run_service_pb2.NextLrRequest, answer: run_service_pb2.NextL
         schedule=schedule(answer.schedule) if answer.HasField("schedule") else None,
         given=Given.from_message(answer.given) if answer.HasField("given") else NOTHING,
     )
+
+
+def window_to_bytes(found: views.Window) -> bytes:
+    """Return a window as bytes, as NextLr would send it."""
+    message = run_service_pb2.NextLrResponse(
+        revision=found.revision,
+        frontier=found.frontier,
+        cursor=found.cursor,
+        cursor_step=found.cursor_step,
+    )
+    if found.table is not None:
+        message.values.CopyFrom(found.table.to_message())
+    if found.failure is not None:
+        message.error.step = found.failure.step
+        message.error.type = found.failure.type
+        message.error.message = found.failure.message
+    if found.schedule is not None:
+        message.schedule.CopyFrom(codec.encode(found.schedule))
+    if found.given:
+        message.given.CopyFrom(found.given.to_message())
+    return message.SerializeToString()
+
+
+def window_from_bytes(data: bytes) -> views.Window:
+    """Read what `window_to_bytes` wrote. Raises BadAnswer, or protobuf's DecodeError."""
+    message = run_service_pb2.NextLrResponse.FromString(data)
+    return _window(message, message.values.count)
 
 
 def check_columns(table: Table, groups: tuple[views.Group, ...]) -> None:
@@ -130,8 +172,10 @@ def check_columns(table: Table, groups: tuple[views.Group, ...]) -> None:
 
 def check_numbers(table: Table) -> None:
     """Raise BadAnswer if a table holds a nan."""
-    if any(math.isnan(value) for i in range(len(table.tracks) * table.groups) for value in table.column(i)):
-        raise BadAnswer("the server's values hold a nan")
+    for place in range(len(table.tracks) * table.groups):
+        column = table.column(place)
+        if math.isnan(sum(column)) and any(map(math.isnan, column)):  # the sum has one of inf and -inf too
+            raise BadAnswer("the server's values hold a nan")
 
 
 def values(message: values_pb2.Values, *, at_most: int) -> Table:
@@ -208,8 +252,52 @@ def run(message: run_pb2.Run) -> views.Run:
         heard=time(message.heard_time),
         finished=time(message.finish_time) if message.HasField("finish_time") else None,
         edits=tuple(edit(e) for e in message.edits),
-        lineage=tuple(views.Lineage(each.branch, each.origin_step) for each in message.lineage)
+        lineage=tuple(map(_lineage, message.lineage))
         or (views.Lineage(message.branch, message.origin_step),),
+        ranks=tuple(map(_rank, message.ranks)),
+        deviations=tuple(map(deviation, message.deviations)),
+        lost_edits=tuple(views.LostEdit(edit(e.edit), time(e.found_time)) for e in message.lost_edits),
+        forked_from=_forked_from(message.forked_from) if message.HasField("forked_from") else None,
+    )
+
+
+def rolled_back(message: run_service_pb2.RollbackRunResponse) -> views.RolledBack:
+    """Return what a rollback did."""
+    return views.RolledBack(
+        branch=message.branch,
+        fence=message.fence,
+        frontier=message.frontier,
+        revision=message.revision,
+        dropped=tuple(edit(e) for e in message.dropped),
+        preview=values(message.preview, at_most=64),
+        failure=failure(message.error) if message.HasField("error") else None,
+    )
+
+
+def deviation(message: run_pb2.Deviation) -> views.Deviation:
+    """Return a deviation."""
+    return views.Deviation(
+        branch=message.branch,
+        fence=message.fence,
+        rank=message.rank,
+        values=values(message.values, at_most=1 << 20),
+        kind="forecast" if message.kind == run_pb2.DEVIATION_KIND_FORECAST else "hold",
+        time=time(message.create_time),
+    )
+
+
+def deviation_request(
+    place: views.Place, table: Table, kind: views.DeviationKind
+) -> run_service_pb2.ReportDeviationRequest:
+    """Return the message of what a rank had instead of the run's values."""
+    return run_service_pb2.ReportDeviationRequest(
+        run_uid=place.run_uid,
+        store_epoch=place.store_epoch,
+        fence=place.fence,
+        branch=place.branch,
+        rank=place.rank,
+        values=table.to_message(),
+        kind=_KINDS[kind],
     )
 
 
@@ -241,6 +329,7 @@ def explanation(message: run_service_pb2.ExplainResponse) -> views.Explanation:
         holder=holder(message.holder) if message.HasField("holder") else None,
         origin=message.origin,
         given=Given.from_message(message.given),
+        deviations=tuple(map(deviation, message.deviations)),
     )
 
 
@@ -276,3 +365,16 @@ def _group(message: run_pb2.ParamGroup) -> views.Group:
         initial={track.track: track.initial for track in message.tracks},
         current={track.track: track.current for track in message.tracks},
     )
+
+
+def _lineage(message: run_pb2.Lineage) -> views.Lineage:
+    made = time(message.create_time) if message.HasField("create_time") else None
+    return views.Lineage(message.branch, message.origin_step, message.author, message.reason, made)
+
+
+def _rank(message: run_pb2.RankProgress) -> views.RankProgress:
+    return views.RankProgress(message.rank, message.applied_step, time(message.heard_time), message.silent)
+
+
+def _forked_from(message: run_pb2.ForkedFrom) -> views.ForkedFrom:
+    return views.ForkedFrom(message.run_uid, message.run, message.branch, message.step)

@@ -13,6 +13,8 @@ from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
 
 OnExisting = Literal["resume", "new_branch", "takeover"]
+OnResume = Literal["exact", "server", "checkpoint", "error"]
+DeviationKind = Literal["hold", "forecast"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,10 @@ class Start:
     """Whether the start holds the run and has added param groups at the checkpoint's step."""
     parameters: Mapping[str, float] = field(default_factory=dict)
     """The numbers of the definition's parameters."""
+    on_resume: OnResume = "exact"
+    """What a start with a checkpoint wants of its run; "checkpoint" needs `origin`."""
+    leaves_plan: bool = False
+    """Whether the start holds the run, alone, and leaves what is committed beyond the checkpoint's step."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +150,51 @@ class Lineage:
 
     branch: int
     origin_step: int
+    author: str = ""
+    reason: str = ""
+    time: datetime | None = None
+    """Set if an operator made the branch: who, why and when."""
+
+
+@dataclass(frozen=True)
+class ForkedFrom:
+    """The step that a run had in common with another one last."""
+
+    run_uid: str
+    run: str
+    branch: int
+    step: int
+
+
+@dataclass(frozen=True)
+class RankProgress:
+    """What a rank of the start that holds a run said last: the step whose values its optimizer has."""
+
+    rank: int
+    applied_step: int
+    heard: datetime
+    silent: bool
+    """Not heard of for so long that it holds nothing back."""
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """Steps that a rank went through without the run's values, because no server could be reached."""
+
+    branch: int
+    fence: int
+    rank: int
+    values: Table
+    kind: DeviationKind
+    time: datetime
+
+
+@dataclass(frozen=True)
+class LostEdit:
+    """An edit that was lost with an older state of the database, as a job remembered it."""
+
+    edit: Edit
+    found: datetime
 
 
 @dataclass(frozen=True)
@@ -172,6 +223,12 @@ class Run:
     edits: tuple[Edit, ...]
     lineage: tuple[Lineage, ...]
     """The branches whose steps the timeline has, in order of steps; the last is `branch`."""
+    ranks: tuple[RankProgress, ...] = ()
+    """The ranks of the start that holds the run, as far as they were heard of. Only of a run got by name."""
+    deviations: tuple[Deviation, ...] = ()
+    """The newest first; not all where there are many. Only of a run got by name."""
+    lost_edits: tuple[LostEdit, ...] = ()
+    forked_from: ForkedFrom | None = None
 
 
 @dataclass(frozen=True)
@@ -199,6 +256,20 @@ class Edited:
 
 
 @dataclass(frozen=True)
+class RolledBack:
+    """A run taken back. `dropped` act no more; `preview` begins at the last step that stays."""
+
+    branch: int
+    fence: int
+    """What starts of the job must be above; the one that held the run is fenced."""
+    frontier: int
+    revision: int
+    dropped: tuple[Edit, ...]
+    preview: Table
+    failure: Failure | None
+
+
+@dataclass(frozen=True)
 class Explanation:
     """Why a step has its values."""
 
@@ -215,6 +286,8 @@ class Explanation:
     holder: Holder | None
     origin: bool
     given: Given
+    deviations: tuple[Deviation, ...] = ()
+    """What ranks had at the step instead."""
 
 
 @dataclass(frozen=True)

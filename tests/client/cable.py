@@ -5,6 +5,7 @@ from __future__ import annotations
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -22,6 +23,8 @@ class Cable:
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._wake, self._woken = socket.socketpair()
         self._selector.register(self._woken, selectors.EVENT_READ)
+        self.join_after = 0.0
+        """For how many seconds a new connection carries nothing, from either end."""
         self._lock = threading.Lock()
         self._open = True
         self._thread = threading.Thread(target=self._carry)
@@ -55,6 +58,7 @@ class Cable:
 
     def _join(self) -> None:
         near, _ = self._listener.accept()
+        time.sleep(self.join_after)
         far = socket.create_connection(self._upstream)
         self._ends |= {near: far, far: near}
         for end in (near, far):

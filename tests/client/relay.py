@@ -68,6 +68,12 @@ class Relay(grpc.GenericRpcHandler):
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
+    def await_both_ends(self) -> None:
+        """Return once the server is connected, and a client would be."""
+        with grpc.insecure_channel(self.address) as near:
+            for channel in (self._channel, near):
+                grpc.channel_ready_future(channel).result(60)
+
     def close(self) -> None:
         self._channel.close()
 
@@ -79,6 +85,7 @@ def relay_to(upstream: str) -> Iterator[Relay]:
     server = grpc.server(ThreadPoolExecutor(8), handlers=[relay])
     relay.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
+    relay.await_both_ends()
     try:
         yield relay
     finally:

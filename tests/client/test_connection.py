@@ -15,6 +15,7 @@ import pytest
 from lrkeeper import Client, RemoteLR, views
 from lrkeeper import schedules as S
 from lrkeeper.errors import DeadlineExceeded, RunNotFound, ServerUnavailable, UnknownStatus
+from lrkeeper.schedules.table import Table
 from lrkeeper.v1 import run_service_pb2, schedule_service_pb2, server_service_pb2
 from tests.client.cable import cable_to
 from tests.client.relay import Relay
@@ -37,11 +38,16 @@ def call_everything(client: Client, run: str) -> set[str]:
     calls: dict[str, Callable[[], Any]] = {
         "get_server": client.get_server,
         "next_lr": lambda: client.next_lr(place, 1, applied_step=0, revision=1),
+        "report_deviation": lambda: client.report_deviation(
+            place, Table.from_rows(2, [{"lr": (0.1,)}]), "hold"
+        ),
         "edit_run": lambda: client.edit_run(run, S.StepLR(5), expected_revision=1, reason="a test"),
         "get_run": lambda: client.get_run(run),
         "list_runs": lambda: next(client.list_runs()),
         "list_blocks": lambda: next(client.list_blocks(run)),
         "explain": lambda: client.explain(run, 1),
+        "fork_run": lambda: client.fork_run(run, f"{run}-fork", 1, reason="a test"),
+        "rollback_run": lambda: client.rollback_run(run, 0, expected_revision=2, reason="a test"),
         "finish_run": lambda: client.finish_run(run),
         "delete_run": lambda: client.delete_run(run, force=True),
         "create_schedule": lambda: client.create_schedule(run, STEP_LR),
@@ -218,6 +224,24 @@ def test_a_connection_that_was_cut_unnoticed_is_replaced(server: ServerProcess, 
             with pytest.raises(DeadlineExceeded):
                 client.get_server()
         client.get_server()
+
+
+def test_a_connection_may_take_seconds_to_be_made(server: ServerProcess) -> None:
+    with cable_to(server.address) as cable, Client(cable.address) as client:
+        cable.join_after = 1.5
+        client.get_server()
+
+
+@pytest.mark.parametrize("status", AWAY)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_server_that_is_away_for_a_moment_is_asked_again_at_construction(
+    relay: Relay, status: grpc.StatusCode, kind: str
+) -> None:
+    relay.refuse["GetServer"] = [status] * 3
+    training = Training()
+    scheduler = kept(kind, training.optimizer)
+    assert training.epochs(scheduler, 2) == undisturbed(kind.split()[0], 2)
+    assert not relay.refuse["GetServer"]
 
 
 # A server that goes away under a job.

@@ -9,20 +9,26 @@ from uuid import uuid4
 
 from lrkeeper.schedules.numbers import Row
 from lrkeeper.schedules.table import Table
+from lrkeeper.server.runs.frontier import Heard
 from lrkeeper.server.runs.records import (
     Block,
     Branch,
+    Deviation,
     Edit,
     Incarnation,
+    LostEdit,
     Origin,
     ParamGroup,
+    RankProgress,
     Run,
     ScheduleRevision,
 )
 from lrkeeper.server.storage.contract import Advance, Transaction
 from lrkeeper.server.storage.ids import new_uid
 
-Record: TypeAlias = Run | Branch | Incarnation | Edit | Block | ScheduleRevision
+Record: TypeAlias = (
+    Run | Branch | Incarnation | Edit | Block | ScheduleRevision | RankProgress | Deviation | LostEdit
+)
 
 NOW = 1_764_000_000_000_000
 DEFINITION = '{"step_lr":{"gamma":0.5,"step_size":3}}'
@@ -150,6 +156,48 @@ def a_block(run: Run, first_step: int, count: int = 1, **fields: Any) -> Block:
     return Block(**{**values, **fields})
 
 
+def a_progress(run: Run, **fields: Any) -> RankProgress:
+    """Return what two ranks of a run's first start said."""
+    values = {
+        "run_uid": run.uid,
+        "fence": 1,
+        "ranks": {0: Heard(7, NOW, 30_000_000), 3: Heard(0, NOW - 5)},
+        "updated_at": NOW,
+    }
+    return RankProgress(**{**values, **fields})
+
+
+def a_deviation(run: Run, first_step: int = 1, count: int = 1, **fields: Any) -> Deviation:
+    """Return steps that rank 0 went through with values of its own."""
+    values = {
+        "run_uid": run.uid,
+        "branch": 1,
+        "fence": 1,
+        "rank": 0,
+        "table": a_block(run, first_step, count).table,
+        "kind": "hold",
+        "created_at": NOW,
+    }
+    return Deviation(**{**values, **fields})
+
+
+def a_lost_edit(run: Run, **fields: Any) -> LostEdit:
+    """Return an edit that a job remembered."""
+    values = {
+        "run_uid": run.uid,
+        "request_id": str(uuid4()),
+        "branch": 1,
+        "revision": 2,
+        "effective_step": 1,
+        "definition": DEFINITION,
+        "author": "operator",
+        "reason": "",
+        "created_at": NOW,
+        "found_at": NOW + 1,
+    }
+    return LostEdit(**{**values, **fields})
+
+
 def rate(run: Run, step: int) -> float:
     """Return a run's value at a step: no other run's or step's."""
     return zlib.crc32(run.uid.encode()) + step / 1024
@@ -194,3 +242,9 @@ def insert(tx: Transaction, *records: Record) -> None:
                 tx.insert_blocks((record,))
             case ScheduleRevision():
                 tx.insert_schedule(record)
+            case RankProgress():
+                tx.put_rank_progress(record)
+            case Deviation():
+                tx.insert_deviation(record)
+            case LostEdit():
+                tx.insert_lost_edit(record)

@@ -6,9 +6,10 @@ import math
 
 import pytest
 
+from lrkeeper.errors import StorageUnavailable
 from lrkeeper.schedules.numbers import to_float32
 from lrkeeper.schedules.table import Table
-from lrkeeper.server.runs.records import Branch, ParamGroup
+from lrkeeper.server.runs.records import Branch, ForkedFrom, ParamGroup
 from tests.contract.calls import Calls
 from tests.contract.samples import WORDS, a_branch, a_run, a_schedule, an_origin
 
@@ -95,3 +96,48 @@ def test_branches_of_one_number_belong_to_their_runs(calls: Calls) -> None:
     assert calls.read(lambda tx: tx.branch(other.uid, 1)) == others
     assert calls.read(lambda tx: tx.branch(one.uid, 2)) is None
     assert calls.read(lambda tx: tx.branch("nobody", 1)) is None
+
+
+def test_a_branch_is_found_by_the_request_that_made_it(calls: Calls) -> None:
+    run, other = a_run(), a_run()
+    made = {"author": WORDS, "reason": WORDS, "request_id": "request", "digest": "d" * 64}
+    first, rolled_back = a_branch(run), a_branch(run, branch=2, parent=1, fork_step=5, **made)
+    elsewhere = a_branch(other, request_id="request")
+    calls.store(run, other, first, rolled_back, elsewhere)
+
+    assert calls.read(lambda tx: tx.branch_by_request(run.uid, "request")) == rolled_back
+    assert calls.read(lambda tx: tx.branch_by_request(other.uid, "request")) == elsewhere
+    assert calls.read(lambda tx: tx.branch_by_request(run.uid, "another")) is None
+    assert calls.read(lambda tx: tx.branch(run.uid, 1)) == first
+
+
+def test_a_request_id_makes_one_branch_of_a_run(calls: Calls) -> None:
+    run = a_run()
+    calls.store(run, a_branch(run, request_id="request"))
+
+    with pytest.raises(StorageUnavailable):
+        calls.store(a_branch(run, branch=2, request_id="request"))
+    assert calls.read(lambda tx: tx.branch(run.uid, 2)) is None
+
+
+def test_a_fork_is_found_by_the_request_that_made_it(calls: Calls) -> None:
+    run, other = a_run(), a_run()
+    of_run, of_other = (
+        a_run(forked_from=ForkedFrom(source.uid, source.name, 1, 5)) for source in (run, other)
+    )
+    made, elsewhere = (a_branch(fork, request_id="request") for fork in (of_run, of_other))
+    calls.store(run, other, of_run, of_other, a_branch(run, request_id="request"), made, elsewhere)
+    calls.store(a_branch(of_run, branch=2, request_id="later"))
+
+    assert calls.read(lambda tx: tx.fork_by_request(run.uid, "request")) == made
+    assert calls.read(lambda tx: tx.fork_by_request(other.uid, "request")) == elsewhere
+    assert calls.read(lambda tx: tx.fork_by_request(run.uid, "later")) is None
+    assert calls.read(lambda tx: tx.fork_by_request(of_run.uid, "request")) is None
+
+
+def test_a_branch_keeps_the_fence_that_was_raised_with_it(calls: Calls) -> None:
+    run = a_run()
+    calls.store(run, a_branch(run))
+
+    assert stored(calls, a_branch(run, branch=2, parent=1, fork_step=5, fence=7)).fence == 7
+    assert calls.read(lambda tx: tx.branch(run.uid, 1)) == a_branch(run)

@@ -11,7 +11,14 @@ from tests.contract.samples import WORDS, a_run, an_incarnation
 def test_a_start_comes_back_by_id_and_by_fence(calls: Calls) -> None:
     run, other = a_run(), a_run()
     start = an_incarnation(
-        run, fence=2, branch=3, resume_step=40, attempt=5, world_size=8, labels={"host": WORDS, "pid": "7"}
+        run,
+        fence=2,
+        branch=3,
+        resume_step=40,
+        attempt=5,
+        world_size=8,
+        labels={"host": WORDS, "pid": "7"},
+        on_resume="server",
     )
     later = an_incarnation(run, fence=3)
     elsewhere = an_incarnation(other, incarnation=start.incarnation, fence=2)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lrkeeper.errors import StorageUnavailable
+from lrkeeper.server.runs.records import ForkedFrom
 from tests.contract.calls import Calls
 from tests.contract.samples import NOW, WORDS, a_run, a_schedule
 
@@ -19,6 +20,14 @@ def test_a_run_comes_back_as_it_was_stored(calls: Calls) -> None:
 
     assert calls.read(lambda tx: tx.run_by_name(WORDS)) == run
     assert calls.read(lambda tx: tx.run_by_uid(run.uid)) == run
+
+
+def test_a_fork_knows_the_run_it_came_from(calls: Calls) -> None:
+    run = a_run(name="fork", forked_from=ForkedFrom("uid-of-a-run-that-may-be-gone", WORDS, 3, 2**53))
+    calls.store(run, a_run())
+
+    assert calls.read(lambda tx: tx.run_by_name("fork")) == run
+    assert run in calls.read(lambda tx: tx.runs(before_uid=None, limit=9, labels={}, state=None))
 
 
 def test_the_largest_numbers_come_back(calls: Calls) -> None:

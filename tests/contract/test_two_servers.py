@@ -17,8 +17,8 @@ from lrkeeper.server.runs.records import ParamGroup
 from lrkeeper.server.storage.sql import SqlStorage
 from lrkeeper.server.usecases import edit_run as editing
 from lrkeeper.server.usecases.acquire_run import Acquired, acquire_run
-from lrkeeper.server.usecases.added_groups import add_groups
 from lrkeeper.server.usecases.keeper import Keeper
+from lrkeeper.server.usecases.leave_plan import leave_plan
 from lrkeeper.server.usecases.next_lr import Answer, Steps, next_lr
 
 HOUR_US = 3_600_000_000
@@ -133,11 +133,11 @@ def test_a_branch_with_more_groups_that_was_made_through_another_server_is_gone_
             checkpoint=Checkpoint(one.run.uid, one.branch, 5),
             adds_groups=True,
         )
-        new = await add_groups(ours, grown)
-        await add_groups(ours, replace(grown, rank=1))
-        await ask(ours, new, 6, 1)
-        await ask(theirs, new, 6, 1, rank=1)
-        return await ask(theirs, new, 7, 1, rank=1)
+        new = await leave_plan(ours, grown)
+        await leave_plan(ours, replace(grown, rank=1))
+        await ask(ours, new, 6, 5)
+        await ask(theirs, new, 6, 5, rank=1)
+        return await ask(theirs, new, 7, 5, rank=1)
 
     answer = asyncio.run(main())
     assert answer.table is not None
@@ -183,3 +183,121 @@ def test_ranks_of_one_start_live_in_one_world(storage: SqlStorage) -> None:
             await take(keeper, world_size=4, rank=3)
 
     asyncio.run(main())
+
+
+class Told(Keeper):
+    """A server that is told the time."""
+
+    def __init__(self, storage: SqlStorage, now: int) -> None:
+        self.time = now
+        super().__init__(storage)
+
+    def now(self) -> int:
+        return self.time
+
+
+SECOND = 1_000_000
+
+
+def test_a_slow_rank_holds_back_those_that_talk_to_another_server(storage: SqlStorage) -> None:
+    async def main() -> tuple[list[int], int]:
+        ours, theirs = Told(storage, 0), Told(storage, 0)
+        place = await take(ours, world_size=2)
+        await take(theirs, world_size=2, rank=1)
+        await ask(theirs, place, 1, 5, rank=1)
+        await theirs.close()  # what it heard is stored
+        ours.time = 10 * SECOND
+        found = [(await ask(ours, place, step, 5)).frontier for step in range(1, 40, 5)]
+        theirs.time = 20 * SECOND
+        await ask(theirs, place, 11, 5, rank=1)
+        await theirs.close()
+        ours.time = 25 * SECOND
+        return found, (await ask(ours, place, 36, 5)).frontier
+
+    before, after = asyncio.run(main())
+    assert before == [6, 11, 11, 11, 11, 11, 11, 11]
+    assert after == 16 + 5
+
+
+def test_a_rank_that_another_server_has_just_heard_holds_nothing_back(storage: SqlStorage) -> None:
+    """Where it is by now is not stored yet: ranks of quick single steps would wait a second for each."""
+
+    async def main() -> list[int]:
+        ours, theirs = Told(storage, 0), Told(storage, 0)
+        place = await take(ours, world_size=2)
+        await take(theirs, world_size=2, rank=1)
+        await ask(theirs, place, 1, 1, rank=1)
+        await theirs.close()
+        ours.time = SECOND
+        return [(await ask(ours, place, step, 1)).frontier for step in range(1, 9)]
+
+    assert asyncio.run(main()) == list(range(2, 10))
+
+
+def test_a_server_started_anew_knows_the_slow_rank_and_does_not_hold_its_own_silence_against_it(
+    storage: SqlStorage,
+) -> None:
+    async def main() -> list[int]:
+        first = Told(storage, 0)
+        place = await take(first, world_size=3)
+        await take(first, world_size=3, rank=1)
+        await ask(first, place, 1, 5, rank=1)
+        await ask(first, place, 6, 5)
+        await first.close()
+        second = Told(storage, HOUR_US)
+        held = (await ask(second, place, 11, 5)).frontier
+        second.time += 59 * SECOND
+        still = (await ask(second, place, 11, 5)).frontier
+        second.time += SECOND
+        return [held, still, (await ask(second, place, 11, 5)).frontier]
+
+    assert asyncio.run(main()) == [11, 11, 16]
+
+
+def test_where_ranks_are_is_dropped_with_their_start(storage: SqlStorage) -> None:
+    async def main() -> list[object]:
+        keeper = Keeper(storage)
+        old = await take(keeper, world_size=2)
+        made = await storage.transact(lambda tx: tx.rank_progress(old.run.uid, 1))
+        assert made is not None  # so that two servers can lock it
+        await ask(keeper, old, 1)
+        await keeper.close()
+        before = await storage.transact(lambda tx: tx.rank_progress(old.run.uid, 1))
+        new = await take(keeper, world_size=2, incarnation="second", on_existing="takeover")
+        dropped = await storage.transact(lambda tx: tx.rank_progress(old.run.uid, 1))
+        await ask(keeper, new, 5)
+        await keeper.close()
+        after = await storage.transact(lambda tx: tx.rank_progress(old.run.uid, 2))
+        assert before is not None
+        assert after is not None
+        return [before.ranks.keys(), dropped, {rank: word.applied_step for rank, word in after.ranks.items()}]
+
+    assert asyncio.run(main()) == [{0}, None, {0: 4}]
+
+
+def test_two_servers_keep_what_the_other_has_stored_of_ranks(storage: SqlStorage) -> None:
+    async def main() -> dict[int, int]:
+        ours, theirs = Keeper(storage), Keeper(storage)
+        place = await take(ours, world_size=3)
+        await ask(ours, place, 1, 9)
+        await ask(theirs, place, 1, 3, rank=1)
+        await asyncio.gather(ours.close(), theirs.close())
+        await ask(ours, place, 7, 1, rank=2)
+        await ask(theirs, place, 2, 3, rank=1)
+        await asyncio.gather(ours.close(), theirs.close())
+        progress = await storage.transact(lambda tx: tx.rank_progress(place.run.uid, 1))
+        assert progress is not None
+        return {rank: word.applied_step for rank, word in progress.ranks.items()}
+
+    assert asyncio.run(main()) == {0: 0, 1: 1, 2: 6}
+
+
+def test_the_progress_of_a_single_rank_costs_no_write(storage: SqlStorage) -> None:
+    async def main() -> object:
+        keeper = Keeper(storage)
+        place = await take(keeper)
+        await ask(keeper, place, 1)
+        await keeper.close()
+        return await storage.transact(lambda tx: tx.rank_progress(place.run.uid, 1))
+
+    assert asyncio.run(main()) is None

@@ -8,13 +8,23 @@ from __future__ import annotations
 import sqlite3
 import sys
 import tempfile
+import time
 from contextlib import closing
 from pathlib import Path
+from uuid import uuid4
+
+from sqlalchemy import update
 
 from lrkeeper import Client, views
 from lrkeeper import schedules as S
 from lrkeeper.schedules.given import Given
-from lrkeeper.schedules.numbers import to_float32
+from lrkeeper.schedules.numbers import Row, to_float32
+from lrkeeper.schedules.table import Table
+from lrkeeper.server.runs.frontier import Heard
+from lrkeeper.server.runs.records import Deviation, LostEdit, RankProgress
+from lrkeeper.server.storage import tables
+from lrkeeper.server.storage.engine import make_engine, parse_url
+from lrkeeper.server.storage.transaction import SqlTransaction
 from tests.support.server import ServerProcess
 
 AUTHOR = "operator@example.org"
@@ -104,12 +114,45 @@ def fill(client: Client) -> None:
     client.delete_run("deleted", force=True)
 
 
+def add_by_hand(path: Path) -> None:
+    """Store what jobs and operators have no calls for yet, or tell too seldom to wait for."""
+    engine = make_engine(parse_url(f"sqlite:///{path}"))
+    now = time.time_ns() // 1000
+    with engine.begin() as connection:
+        tx = SqlTransaction(connection)
+        run = tx.run_by_name("edited")
+        assert run is not None
+        heard = {0: Heard(7, now, 30_000_000), 1: Heard(3, now - 90_000_000)}
+        tx.put_rank_progress(RankProgress(run.uid, run.fence, heard, now))
+        rows: list[Row] = [{"lr": (0.25, 0.125)}, {"lr": (0.25, 0.125)}]
+        held = Table.from_rows(5, rows)
+        tx.insert_deviation(Deviation(run.uid, run.branch, run.fence, 0, held, "hold", now))
+        half = '{"step_lr":{"gamma":0.5,"step_size":2.0}}'
+        tx.insert_lost_edit(
+            LostEdit(run.uid, str(uuid4()), run.branch, 3, 9, half, AUTHOR, "verloren – 失", now - 5, now)
+        )
+        connection.execute(
+            update(tables.branches)
+            .where(tables.branches.c.run_uid == run.uid)
+            .values(author=AUTHOR, reason="zurück", request_id=str(uuid4()), digest="0" * 64)
+        )
+        tx.update_run(
+            run.uid,
+            forked_from_uid=str(uuid4()),
+            forked_from_name="früher",
+            forked_from_branch=1,
+            forked_from_step=40,
+        )
+    engine.dispose()
+
+
 def main(target: Path) -> None:
     """Fill a database through a server, and write it down."""
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "runs.sqlite3"
         with ServerProcess(path, log=Path(name) / "log") as server, Client(server.address) as client:
             fill(client)
+        add_by_hand(path)
         with closing(sqlite3.connect(path)) as connection:
             target.write_text("\n".join(connection.iterdump()) + "\n", encoding="utf-8")
 

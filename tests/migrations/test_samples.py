@@ -137,6 +137,21 @@ def test_a_run_keeps_the_numbers_that_it_gave_to_parameters(
     )
 
 
+def test_what_ranks_said_and_did_is_kept(client: Client) -> None:
+    run = client.get_run("edited")
+    if run.forked_from is None:  # schemas before 0004
+        assert (run.ranks, run.deviations, run.lost_edits, run.lineage[-1].time) == ((), (), (), None)
+        return
+    assert (run.forked_from.run, run.forked_from.branch, run.forked_from.step) == ("früher", 1, 40)
+    assert (run.lineage[-1].author, run.lineage[-1].reason) == (AUTHOR, "zurück")
+    assert {rank.rank: rank.applied_step for rank in run.ranks} == {0: 7, 1: 3}
+    (deviation,) = run.deviations
+    assert (deviation.kind, deviation.values.row(6)) == ("hold", {"lr": (0.25, 0.125)})
+    (lost,) = run.lost_edits
+    assert (lost.edit.effective_step, lost.edit.author, lost.edit.reason) == (9, AUTHOR, "verloren – 失")
+    assert lost.edit.schedule == HALF
+
+
 def test_its_steps_have_their_values(client: Client) -> None:
     assert lrs(client, "edited", range(8)) == [3, 3, 1.5, 1.5, 0.75, 0.75, 3 / 4**5 / 4, 3 / 4**5 / 16]
     assert lrs(client, "follower", range(6)) == [3, 3, 1.5, 1.5, 3, 1.5]

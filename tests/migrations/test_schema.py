@@ -41,6 +41,9 @@ def fill(engine: Engine) -> None:
             samples.an_incarnation(run),
             samples.an_edit(run, schedule_uid=schedule.uid, schedule_revision=1),
             samples.a_block(run, 1, 5),
+            samples.a_progress(run),
+            samples.a_deviation(run),
+            samples.a_lost_edit(run),
         )
         for table in tables.metadata.tables.values():
             assert connection.execute(select(func.count()).select_from(table)).scalar_one(), table.name

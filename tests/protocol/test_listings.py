@@ -20,15 +20,16 @@ def test_runs_are_listed_the_newest_first(own_server: ServerProcess) -> None:
             assert [run.name for run in client.list_runs(page_size=size)] == names
 
 
-def test_a_listed_run_is_the_run_without_its_edits(client: Client) -> None:
+def test_a_listed_run_is_the_run_without_its_edits_and_ranks(client: Client) -> None:
     team = jobs.new_name("team")
     place = jobs.stepped(client, jobs.begun(client, labels={"team": team}), 7)
     client.edit_run(place.run, jobs.SLOW, expected_revision=1, reason="slower")
     (listed,) = client.list_runs(labels={"team": team})
     shown = client.get_run(place.run)
-    assert listed.edits == ()
-    assert len(shown.edits) == 1
-    assert vars(listed) | {"edits": ()} == vars(shown) | {"edits": ()}
+    assert (listed.edits, listed.ranks) == ((), ())
+    assert (len(shown.edits), len(shown.ranks)) == (1, 1)
+    left_out: dict[str, object] = {"edits": (), "ranks": ()}
+    assert vars(listed) == vars(shown) | left_out
 
 
 def test_runs_are_filtered_by_labels_and_state(client: Client) -> None:

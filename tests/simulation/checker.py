@@ -263,6 +263,7 @@ def frontier_waits_for_ranks(h: Indexed) -> Iterator[str]:
     arrived: dict[tuple[str, str], tuple[int, int]] = {}
     applied: dict[tuple[Any, ...], int] = {}
     heard: dict[tuple[Any, ...], dict[int, tuple[int, int]]] = {}
+    elsewhere: dict[tuple[Any, ...], set[str]] = {}
     for e in h.events:
         if e["event"] == "clock_jump":
             jumps += 1
@@ -275,6 +276,7 @@ def frontier_waits_for_ranks(h: Indexed) -> Iterator[str]:
             arrived[e["message"], e["server"]] = e["clock"], jumps
             key = (e["server"], call["run_uid"], call["fence"], call["rank"])
             applied[key] = max(applied.get(key, 0), call["applied"])
+            elsewhere.setdefault(key[1:], set()).add(e["server"])
         elif e["event"] == "answered" and e["reason"] is None:
             call = h.calls[e["message"]]
             if call["method"] == "next_lr":
@@ -287,7 +289,7 @@ def frontier_waits_for_ranks(h: Indexed) -> Iterator[str]:
                 ranks = [call["rank"]] + [
                     rank
                     for rank, (clock, when) in heard.get(key, {}).items()
-                    if when == jumps and e["clock"] - clock < _LATELY
+                    if when == jumps and e["clock"] - clock < _LATELY and len(elsewhere[run, fence, rank]) == 1
                 ]
                 lowest = min(applied[*key, rank] for rank in ranks)
                 if after > max(before, lowest + 1 + 2 * call["count"]):

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from torch.optim import lr_scheduler as torch_schedulers
+from torch.optim.lr_scheduler import LRScheduler
 
 from lrkeeper.torch.calling import factor
 
@@ -60,13 +61,34 @@ class Books:
     """What torch has written of a scheduler, its members and its groups, to be put back."""
 
     def __init__(self, scheduler: Any) -> None:
-        self._books = [(each, vars(each).copy()) for each in _all(scheduler)]
+        self._books = [(each, _noted(each)) for each in _all(scheduler)]
 
     def put_back(self) -> None:
         """Undo what torch wrote since; the groups are the caller's to write."""
         for each, books in self._books:
-            vars(each).clear()
-            vars(each).update(books)
+            if isinstance(books, tuple):
+                for name, value in zip(_WRITTEN, books, strict=True):
+                    setattr(each, name, value)
+            else:
+                vars(each).clear()
+                vars(each).update(books)
+
+
+_WRITTEN = ("last_epoch", "_step_count", "_last_lr", "_get_lr_called_within_step")
+
+
+def _noted(scheduler: Any) -> tuple[Any, ...] | dict[str, Any]:
+    """Return what LRScheduler's own `step` writes, or all of a class that has another.
+
+    To look at `__dict__` makes every later look at an attribute slower.
+    """
+    kinds = type(scheduler).__mro__
+    if kinds[0].__module__.partition(".")[0] in ("lrkeeper", "torch"):
+        torchs: Any = next(kind for kind in kinds if kind.__module__.startswith("torch."))
+        if torchs.step is LRScheduler.step:
+            return tuple(getattr(scheduler, name, None) for name in _WRITTEN)
+    books: dict[str, Any] = vars(scheduler).copy()
+    return books
 
 
 def _all(scheduler: Any) -> Iterator[Any]:

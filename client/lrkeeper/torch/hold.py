@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from torch.optim.lr_scheduler import LRScheduler
+
 from lrkeeper import errors, views
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import Cursor
@@ -20,7 +22,7 @@ from lrkeeper.torch import groups
 from lrkeeper.torch.calling import calls, factors_of_next
 from lrkeeper.torch.options import Options
 from lrkeeper.torch.position import Position
-from lrkeeper.torch.quick import QuickDropIn, QuickFollower
+from lrkeeper.torch.quick import QuickDropIn, QuickDropInOfOne, Quicker, QuickFollower
 from lrkeeper.torch.ticket import Ticket
 
 if TYPE_CHECKING:
@@ -105,6 +107,11 @@ class Hold:
         """Whether there is a place on a run."""
         return self.position.ticket is not None
 
+    @property
+    def settled(self) -> bool:
+        """Whether the place is known: with on_resume="server" the run has to be taken for that."""
+        return self.opened and (self.position.opened or self.position.options.resume != "server")
+
     def begin(self, scheduler: Any) -> None:
         """See that the server answers, and wait for the first step.
 
@@ -188,10 +195,10 @@ class Hold:
         if not self._adopts:
             self._overwrite(scheduler)
         elif (changed := self._changed(scheduler)) is not None:
-            if self.position.is_next_committed:
-                self._too_late = True
-            else:
-                return replace(told, seen=changed)
+            told = replace(told, seen=changed)
+        if (told.seen is not None or told.epoch is not None) and not self.position.frees_next():
+            self._too_late = told.seen is not None
+            return replace(told, seen=None)
         return told
 
     def call(self, scheduler: Any, given: Given) -> Given:
@@ -219,9 +226,7 @@ class Hold:
         if quick is not None:
             self._written = {"lr": quick.written}
 
-    def quicken(
-        self, scheduler: Any, torch_step: Callable[[Any], None] | None
-    ) -> QuickFollower | QuickDropIn | None:
+    def quicken(self, scheduler: Any, torch_step: Any) -> Quicker | None:
         """Return what takes the next steps from memory, if they are there and nothing stands against it."""
         self.position.look_ahead()
         ticket = self.position.ticket
@@ -231,13 +236,14 @@ class Hold:
             return None
         if not all(type(lr) in (float, int) for lr in lrs):
             return None
-        quick: QuickFollower | QuickDropIn
+        quick: Quicker
         if self.definition_is_given:
             quick = QuickFollower(scheduler.optimizer, ticket.step, self.position.more)
-        elif torch_step is not None:
-            quick = QuickDropIn(scheduler.optimizer, ticket.step, self.position.more, torch_step)
+        elif torch_step is LRScheduler.step:
+            kind = QuickDropInOfOne if len(lrs) == 1 else QuickDropIn
+            quick = kind(scheduler.optimizer, ticket.step, self.position.more)
         else:
-            return None
+            return None  # torch's class keeps more books than those of an LRScheduler
         return quick if self.position.quicken(quick) else None
 
     def mark(self) -> Mark:
@@ -343,8 +349,10 @@ class Hold:
         if self._first is not None:
             self._check_groups(scheduler)
         definition = self._defined(scheduler)
-        if self.opened:
+        before = self.position.ticket
+        if before is not None:
             self.position.open(definition, self._groups, None)
+            self._follow(scheduler, before)
             return
         if self._first is None:
             self._first = groups.values(scheduler.optimizer, self._tracks)
@@ -361,6 +369,26 @@ class Hold:
             assert self._own is not None
             origin = views.Origin(self._own, self._start, 0, Table.from_rows(0, [self._first]))
         self.position.open(definition, self._groups, origin)
+
+    def _follow(self, scheduler: Any, before: Ticket) -> None:
+        """Stand where the run goes on, also if that is another step than the state's.
+
+        Raises ResumeRefused where torch keeps books, which are those of the state's step.
+        """
+        ticket = self.position.ticket
+        assert ticket is not None
+        if ticket.step == before.step:
+            return
+        if not self.definition_is_given:
+            self.position.leave(before)
+            raise errors.ResumeRefused(
+                f"run {ticket.place.run!r} goes on at step {ticket.step} (on_resume='server'), and torch's own books "
+                f"in the state dict are those of step {before.step}: use RemoteLR for that, or say on_resume='exact'",
+                run=ticket.place.run,
+                step=ticket.step,
+            )
+        scheduler.last_epoch += ticket.step - before.step
+        scheduler._step_count += ticket.step - before.step
 
     def _listen(self, scheduler: Any) -> None:
         """Wake at the next `optimizer.step()`.

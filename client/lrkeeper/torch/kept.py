@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lrkeeper.errors import BadCheckpoint
 from lrkeeper.schedules.cursor import FAILURES
@@ -20,7 +20,7 @@ from lrkeeper.torch.functions import Books, callers, recorded
 from lrkeeper.torch.hold import Hold
 from lrkeeper.torch.memories import memory_of
 from lrkeeper.torch.options import Options
-from lrkeeper.torch.quick import QuickDropIn, QuickFollower
+from lrkeeper.torch.quick import Quicker
 
 ENTRY = "lrkeeper"
 
@@ -31,7 +31,7 @@ class Kept:
     """Left of a torch scheduler in the bases: torch keeps its books, the run decides the values."""
 
     _hold: Hold
-    _quick: QuickFollower | QuickDropIn | None
+    _quick: Quicker | None
     if TYPE_CHECKING:  # torch's
         __slots__ = ("_hold", "_is_initial", "_last_lr", "_quick")
         optimizer: Any
@@ -87,13 +87,7 @@ class Kept:
                     raise
                 self._torch_step(args, kwargs)
         self._last_lr = hold.settle(self)
-        self._quick = hold.quicken(self, self._torch_class_step)
-
-    @property
-    def _torch_class_step(self) -> Callable[[Any], None] | None:
-        """torch's step, if it is the one that keeps no books but an LRScheduler's."""
-        step: Any = super().step  # type: ignore[misc]
-        return LRScheduler.step if step.__func__ is LRScheduler.step else None
+        self._quick = hold.quicken(self, super().step.__func__)  # type: ignore[misc]
 
     @contextmanager
     def _together(self, hold: Hold) -> Iterator[None]:
@@ -143,7 +137,7 @@ class Kept:
     def get_last_lr(self) -> list[Any]:
         """Return each group's lr as last written: torch's, from the run."""
         hold = hold_of(self)
-        if hold.begun and not hold.silent and not hold.opened and hold.definable(self):
+        if hold.begun and not hold.silent and not hold.settled and hold.definable(self):
             self._last_lr = hold.wake(self)
         return self._last_lr
 
@@ -199,7 +193,7 @@ class Kept:
         if not args and not kwargs and getattr(self, "_step_count", 0) != 1:
             super().step()  # type: ignore[misc]
             return
-        books = self.__dict__.copy()
+        books = Books(self)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             super().step(*args, **kwargs)  # type: ignore[misc]
@@ -207,8 +201,7 @@ class Kept:
             for warning in caught:
                 warnings.warn(warning.message, stacklevel=2 + frames)
         except Warning:  # made an error by a filter: torch warns before it moves
-            self.__dict__.clear()
-            self.__dict__.update(books)
+            books.put_back()
             groups.write(self.optimizer, {"lr": tuple(float(lr) for lr in self._last_lr)})
             raise
 

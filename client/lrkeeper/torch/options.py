@@ -6,10 +6,10 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
-from lrkeeper.settings import HORIZON, ON_OUTAGE, SYNC, Settings
-from lrkeeper.views import OnExisting
+from lrkeeper.settings import HORIZON, ON_EXISTING, ON_OUTAGE, ON_RESUME, SYNC, Settings
+from lrkeeper.views import OnExisting, OnResume
 
 OnMissing = Literal["error", "create"]
 OnLocalChange = Literal["adopt", "overwrite"]
@@ -30,7 +30,7 @@ class Options:
     mode: str | None = None
     incarnation: str | None = None
     attempt: int | None = None
-    on_existing: OnExisting = "resume"
+    on_existing: OnExisting | None = None
     on_missing: OnMissing = "error"
     max_stall: float = 300.0
     on_local_change: OnLocalChange = "overwrite"
@@ -38,10 +38,12 @@ class Options:
     horizon: float | None = None
     on_outage: OnOutage | None = None
     sync: Sync | None = None
+    on_resume: OnResume | None = None
 
     def __post_init__(self) -> None:
         for name, value, choices in (
-            ("on_existing", self.on_existing, get_args(OnExisting)),
+            (f"on_existing (or {ON_EXISTING})", self.existing, get_args(OnExisting)),
+            (f"on_resume (or {ON_RESUME})", self.resume, get_args(OnResume)),
             ("on_missing", self.on_missing, get_args(OnMissing)),
             ("on_local_change", self.on_local_change, get_args(OnLocalChange)),
             (f"on_outage (or {ON_OUTAGE})", self.outage, get_args(OnOutage)),
@@ -62,6 +64,16 @@ class Options:
             return float(text)
         except ValueError as error:
             raise ValueError(f"{HORIZON} is {text!r}; it must be a number of seconds") from error
+
+    @property
+    def existing(self) -> OnExisting:
+        """What to do, without a checkpoint, with a run that exists."""
+        return self.on_existing or cast(OnExisting, os.environ.get(ON_EXISTING) or "resume")
+
+    @property
+    def resume(self) -> OnResume:
+        """What to do with a checkpoint."""
+        return self.on_resume or cast(OnResume, os.environ.get(ON_RESUME) or "exact")
 
     @property
     def outage(self) -> str:

@@ -6,9 +6,11 @@ Knows neither the scheduler nor the optimizer.
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from lrkeeper import errors, views
@@ -16,88 +18,50 @@ from lrkeeper.client import Client
 from lrkeeper.local import LocalRuns
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.composable.parameters import filled
-from lrkeeper.schedules.given import NOTHING, Given
-from lrkeeper.torch import launch
+from lrkeeper.torch import launch, resuming
+from lrkeeper.torch.broadcast import asker, shares
+from lrkeeper.torch.fetching import Fetching
 from lrkeeper.torch.options import Options
-from lrkeeper.torch.quick import Quick
-from lrkeeper.torch.source import Runs, runs_of
-from lrkeeper.torch.supply import Supply, failure_of
-from lrkeeper.torch.ticket import Ticket, unopened
+from lrkeeper.torch.outage import held_over
+from lrkeeper.torch.source import check_answers
+from lrkeeper.torch.supply import AWAY
+from lrkeeper.torch.ticket import Ticket, more_to_state, unopened
+from lrkeeper.torch.walk import Walk
 
 _log = logging.getLogger("lrkeeper")
 
 _LOOK_SECONDS = 3.0
 
 
-class Position:
-    """Where a scheduler stands: a place on a run, and the rows that are held from there on."""
+class Position(Walk):
+    """A scheduler's place on a run, which it takes. `ticket` is None until the run is opened or a state is loaded."""
 
     def __init__(self, options: Options) -> None:
-        self.options = options
-        self._ticket: Ticket | None = None
+        super().__init__(options)
         self._opened = False
         self._reserved = ""
-        self._runs: Runs | None = None
-        self._supply = Supply(options.seconds_ahead, options.max_stall)
-        self._quick: Quick | None = None
-
-    @property
-    def ticket(self) -> Ticket | None:
-        """The place; None until the run is opened or a state dict is loaded."""
-        quick = self._quick
-        if quick is not None and self._ticket is not None and quick.step != self._ticket.step:
-            window = self._supply.at(quick.step)
-            assert window is not None
-            self._ticket = self._ticket.moved(quick.step, window)
-        return self._ticket
-
-    @ticket.setter
-    def ticket(self, ticket: Ticket | None) -> None:
-        self.rest()
-        self._ticket = ticket
-
-    def rest(self) -> Quick | None:
-        """End the quick steps, if there were any; return what took them."""
-        quick = self._quick
-        if quick is not None:
-            self._ticket = self.ticket
-            self._quick = None
-            quick.end()
-        return quick
-
-    def quicken(self, quick: Quick) -> bool:
-        """Let the next steps be taken from memory, as far as they are held. False if none is."""
-        self._quick = quick
-        if self.more(quick):
-            return True
-        self._quick = None
-        return False
-
-    def look_ahead(self) -> None:
-        """Ask for rows to come in the background, if it is time."""
-        if self._opened and self.ticket is not None:
-            self._supply.look_ahead(self._connected(), self.ticket)
-
-    def more(self, quick: Quick) -> bool:
-        """See to it that a quick step has rows to take; False if it must be taken the slow way."""
-        ticket = self.ticket
-        if quick is not self._quick or ticket is None:
-            return False
-        self.look_ahead()
-        window = self._supply.at(ticket.step + 1)
-        if window is None or window.table is None:
-            return False
-        end = min(window.table.end_step, self._supply.next_look(ticket.step))
-        quick.load(window.table, ticket.step, max(end, ticket.step + 2))
-        return True
+        self._taking: Fetching[views.Place] = Fetching()
+        self._wanted: views.Start | None = None
+        self._waited = False
 
     def prepare(self) -> None:
-        """See that the server answers, and set a name aside for a run that was given none.
+        """See whether the server answers, and set a name aside for a run that was given none.
 
-        Raises NotConfigured, ServerUnavailable, DeadlineExceeded.
+        Raises NotConfigured; ValueError where the options do not go together.
         """
         incarnation = launch.incarnation(self.options.incarnation)
-        self._runs = runs_of(self.options.settings)
+        runs = self._connected()
+        if isinstance(runs, Client):
+            _ = self.plan  # whether there is one
+        try:
+            check_answers(runs)
+        except AWAY as error:
+            warnings.warn(
+                f"{error}; unless a checkpoint is loaded that carries the next values, the first step waits for it "
+                f"up to {self.options.max_stall:.0f} s",
+                UserWarning,
+                stacklevel=7,
+            )
         if self.options.run is None:
             self._reserved = launch.reserve_name(incarnation, self)
 
@@ -106,20 +70,9 @@ class Position:
         launch.release_name(self._reserved, self)
 
     @property
-    def row(self) -> dict[str, tuple[float, ...]] | None:
-        """The values of each group here, by track."""
-        return None if self.ticket is None else self.ticket.values.row(self.ticket.step)
-
-    @property
     def opened(self) -> bool:
         """Whether the run has been taken."""
         return self._opened
-
-    @property
-    def is_next_committed(self) -> bool:
-        """Whether the next step is known to be committed: it is gone through again, or a rank is ahead."""
-        ticket = self.ticket
-        return ticket is not None and ticket.step + 1 < max(ticket.place.frontier, self._supply.frontier)
 
     def definition(self, schedule: Schedule | str) -> Schedule:
         """Return a definition with its parameters' numbers, of a stored schedule by its name.
@@ -138,7 +91,7 @@ class Position:
 
     def check_held(self) -> None:
         """Raise SchedulerInUse if a later scheduler has the run."""
-        if self.ticket is not None and not launch.has_run(self.ticket.place.run, self):
+        if self._opened and self.ticket is not None and not launch.has_run(self.ticket.place.run, self):
             raise errors.SchedulerInUse(
                 f"a later scheduler of this process has taken run {self.ticket.place.run!r}; "
                 "give every scheduler a run name of its own"
@@ -149,52 +102,67 @@ class Position:
     ) -> None:
         """Take the run; `origin` is where a new one begins.
 
+        Where a checkpoint has the next rows and the server is away, the run is not taken yet: `opened` says so.
+
         Raises what AcquireRun does.
         """
-        start = self._start(schedule, groups, origin)
-        place = self._connected().acquire_run(start, patience=self.options.max_stall)
-        launch.take_run(place.run, self)
-        self._opened = True
-        self.ticket = _at_start(place, start.groups)
-        self._supply.begin(place.frontier)
-        _say_where(place, resumed=start.checkpoint is not None)
+        before = self.ticket
+        start = self._wanted = self._wanted or self._start(schedule, groups, origin)
+        place = self._taken(start)
+        if place is None:
+            return
+        self._wanted = None
+        self._arrive(place, start)
+        resuming.tell(start, place, before, groups)
 
     def grow(self, schedule: Schedule | str, groups: tuple[views.Group, ...]) -> None:
         """Go on from this step with these param groups: those so far, and more.
 
         Raises what AcquireRun does.
         """
-        start = replace(self._start(schedule, groups, None), groups=groups, adds_groups=True)
+        start = self._start(schedule, groups, None)
+        start = replace(start, groups=groups, on_resume="exact", adds_groups=True)
         if isinstance(self._connected(), Client):
             start = replace(start, origin=None)
         place = self._connected().acquire_run(start, patience=self.options.max_stall)
         self.ticket = _at_start(place, groups)
         self._supply.begin(place.frontier)
 
-    def next(self, given: Given = NOTHING) -> Ticket:
-        """Return the ticket of the next step, which is given this; the position stays.
+    def frees_next(self) -> bool:
+        """See to it that the next step is not committed yet; False if its values cannot be left any more.
 
-        Raises what NextLr does; BadAnswer; Stalled; and at the step that the schedule cannot reach, torch's
-        exception there.
+        Those that this start has had committed ahead can, where no other rank may have them already: the run goes on
+        from here on a branch of its own. Those of an earlier start stay: the job goes through them again.
+
+        Raises what AcquireRun does.
         """
-        ticket = self.ticket
-        assert ticket is not None
-        window = self._supply.take(self._connected(), ticket, given, self.options.max_stall)
-        if window.table is None:
-            raise failure_of(window, ticket)
-        return ticket.moved(ticket.step + 1, window)
+        ticket, runs = self.ticket, self._connected()
+        if ticket is None or not self.is_next_committed:
+            return True
+        ahead = ticket.step + 1 >= ticket.place.frontier and self._outage is None
+        if not ahead or not self._opened or not isinstance(runs, Client) or launch.world()[1] > 1:
+            return False
+        start = self._start(ticket.schedule, ticket.groups, None)
+        start = replace(start, origin=None, on_resume="exact", leaves_plan=True)
+        place = runs.acquire_run(start, patience=self.options.max_stall)
+        self.ticket = replace(_at_start(place, ticket.groups), one_by_one=True)
+        self._supply.begin(place.frontier)
+        return True
 
     def finish(self) -> None:
         """Mark the run finished, if it was opened. Raises RunFenced."""
         runs = self._connected()
-        if self._opened and self.ticket is not None and isinstance(runs, Client):
+        if self._opened and self.ticket is not None and isinstance(runs, Client) and asker(runs) is not None:
             runs.finish_run(self.ticket.place.run, fence=self.ticket.place.fence)
 
     # The state dict.
 
     def to_state(self) -> dict[str, Any]:
         """Return the position as primitives."""
-        return unopened(self.options.run) if self.ticket is None else self.ticket.to_state()
+        ticket = self.ticket
+        if ticket is None:
+            return unopened(self.options.run)
+        return {**ticket.to_state(), **more_to_state(self._supply.from_step(ticket.step + 1), self.deviation)}
 
     def read(self, state: Mapping[str, Any], groups: int) -> Ticket | None:
         """Return the place that a state is of, for `go`; None: before the run was opened. Nothing changes.
@@ -218,6 +186,9 @@ class Position:
             )
         given = self.options.run
         if given is not None and given != ticket.place.run:
+            if resuming.is_fork(self._connected(), given, ticket):
+                place = replace(ticket.place, run=given)
+                return replace(ticket, place=place, ahead=(), deviation=None)  # those are of the other run
             raise errors.BadCheckpoint(
                 f"the state dict is of run {ticket.place.run!r}, and the scheduler was given run={given!r}; "
                 "leave run= out to go on with that run, or do not load the state to begin a new one"
@@ -243,14 +214,82 @@ class Position:
         elif before.place.branch != ticket.place.branch:
             self._opened = False
         self.ticket = ticket
-        self._supply.begin(self._supply.frontier if self._opened else 0)
+        self._wanted, self._waited, self._outage = None, False, None
+        if ticket is not None and ticket.deviation is not None:
+            self._outage = held_over(ticket)
+        self._supply.begin(self._supply.frontier if self._opened else 0, ticket.ahead if ticket else ())
+
+    def leave(self, ticket: Ticket) -> None:
+        """Stand at a ticket's place; its run is taken again at the next step."""
+        self._opened, self.ticket = False, ticket
+        self._supply.begin(0)
 
     # Within.
 
-    def _connected(self) -> Runs:
-        if self._runs is None:
-            self._runs = runs_of(self.options.settings)
-        return self._runs
+    def look_ahead(self) -> None:
+        """Ask for rows to come in the background, if it is time; for the run itself, if it is not taken yet."""
+        if self._opened:
+            super().look_ahead()
+        elif (start := self._wanted) is not None and (place := self._taken(start)) is not None:
+            self._wanted = None
+            self._arrive(place, start)
+
+    def _taken(self, start: views.Start) -> views.Place | None:
+        """Take the run; None if it has to wait for the server, and there are rows to go on with meanwhile."""
+        runs, ticket = self._connected(), self.ticket
+        ahead = ticket is not None and self._supply.at(ticket.step + 1) is not None
+        if not ahead or start.on_resume != "exact" or not isinstance(runs, Client):
+            return runs.acquire_run(start, patience=self.options.max_stall)
+        if shares(runs):  # all ranks at the same step
+            try:
+                return runs.acquire_run(start, patience=_LOOK_SECONDS)
+            except AWAY:
+                return None
+        found = self._taking.collect()
+        if found is None and not self._taking.busy:
+            self._taking.start(partial(runs.acquire_run, start, patience=_LOOK_SECONDS))
+            found = self._taking.wait(_LOOK_SECONDS if not self._waited else 0.0)
+            self._waited = True
+        if found is None or isinstance(found, AWAY):
+            if found is not None:
+                _log.warning(
+                    "run %r cannot be taken yet (%s); the checkpoint has its next values, and it is tried again "
+                    "meanwhile",
+                    start.run,
+                    found,
+                )
+            return None
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def _arrive(self, place: views.Place, start: views.Start) -> None:
+        """Stand on the run that was taken."""
+        before, asked = self.ticket, start.checkpoint
+        launch.take_run(place.run, self)
+        self._opened = True
+        held: tuple[views.Window, ...] = ()
+        if before is None or asked is None or place.resume_step != asked.step:
+            self.ticket = _at_start(place, start.groups)
+        elif _line(place) == _line(before.place):
+            # Further on, where the job has gone on meanwhile; rows of the same branch are the same ones.
+            held = self._supply.from_step(before.step + 1)
+            self.ticket = (
+                replace(before, place=place) if before.step > asked.step else _at_start(place, start.groups)
+            )
+        elif before.step > asked.step:
+            raise errors.WrongBranch(
+                f"run {place.run!r} is on branch {place.branch} now, and the job has gone on from its checkpoint at "
+                f"step {asked.step} to step {before.step} with the rows of branch {before.place.branch}; start it "
+                "again from the checkpoint",
+                run=place.run,
+            )
+        else:
+            self.ticket = _at_start(place, start.groups)
+        if self._outage is not None:
+            self._outage.since = replace(self._outage.since, place=place)
+        self._supply.begin(place.frontier, held)
+        _say_where(place, resumed=asked is not None)
 
     def _start(
         self, schedule: Schedule | str, groups: tuple[views.Group, ...], origin: views.Origin | None
@@ -266,8 +305,8 @@ class Position:
             name = self._reserved
         rank, world_size = launch.world()
         if ticket is not None:
-            create = isinstance(self._connected(), LocalRuns) or self.options.on_missing == "create"
-            origin = ticket.origin if create else None
+            carries = self.options.on_missing == "create" or self.options.resume == "checkpoint"
+            origin = ticket.origin if carries or isinstance(self._connected(), LocalRuns) else None
         return views.Start(
             run=name,
             incarnation=incarnation,
@@ -279,10 +318,11 @@ class Position:
             unit=self.options.unit,
             labels=self.options.labels,
             holder_labels=launch.labels(),
-            on_existing=self.options.on_existing,
+            on_existing=self.options.existing,
             checkpoint=None if ticket is None else ticket.checkpoint,
             origin=origin,
             parameters=self.options.parameters,
+            on_resume=self.options.resume,
         )
 
     def _look(self, ticket: Ticket) -> tuple[int, ...]:
@@ -291,9 +331,14 @@ class Position:
         if not isinstance(runs, Client) or self.options.on_missing == "create":
             return ()
         found = None
-        with suppress(errors.RunNotFound):
-            found = runs.get_run(ticket.place.run, patience=min(self.options.max_stall, _LOOK_SECONDS))
-        if found is None or found.uid != ticket.place.run_uid:
+        try:
+            with suppress(errors.RunNotFound):
+                found = runs.get_run(ticket.place.run, patience=min(self.options.max_stall, _LOOK_SECONDS))
+        except AWAY:
+            if not ticket.ahead:
+                raise
+            return ()  # the job can go on without for a while; the server is asked again then
+        if found is None or ticket.place.run_uid not in (found.uid, resuming.forked_from(found)):
             raise errors.RunNotFound(
                 f"run {ticket.place.run!r} (uid {ticket.place.run_uid}) of the state dict is not on the server "
                 f"at {runs.server}: go to the server that has it, or say on_missing='create' to go on from the "
@@ -312,6 +357,11 @@ class Position:
                 found = runs.get_run(before.place.run)
                 if found.uid == before.place.run_uid and found.frontier == found.origin_step + 1:
                     runs.delete_run(before.place.run, force=True)
+
+
+def _line(place: views.Place) -> tuple[str, str, int]:
+    """Return what rows must have in common to be the same ones at the same steps."""
+    return place.store_epoch, place.run_uid, place.branch
 
 
 def _at_start(place: views.Place, groups: tuple[views.Group, ...]) -> Ticket:

@@ -10,9 +10,15 @@ import sys
 import weakref
 from array import array
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, TypeAlias
 
+from torch.optim.lr_scheduler import LRScheduler
+
 from lrkeeper.schedules.table import Table
+
+_torch_step = LRScheduler.step
+_lr_of = itemgetter("lr")
 
 More: TypeAlias = Callable[["Quick"], bool]
 
@@ -113,13 +119,13 @@ class QuickFollower(Quick):
 
 
 class QuickDropIn(Quick):
-    """For a torch scheduler whose books are kept by a `step` of torch's, which is given."""
+    """For a torch scheduler whose books are kept by LRScheduler's own `step`.
 
-    __slots__ = ("_torch_step",)
+    torch computes; where it comes to another number than the run's, the run's is written. Only the sign of a zero
+    is torch's.
+    """
 
-    def __init__(self, optimizer: Any, step: int, more: More, torch_step: Callable[[Any], None]) -> None:
-        super().__init__(optimizer, step, more)
-        self._torch_step = torch_step
+    __slots__ = ()
 
     def take(self, scheduler: Any) -> bool:
         """Take a step; False, and nothing has changed, if it must be taken the slow way."""
@@ -129,33 +135,66 @@ class QuickDropIn(Quick):
                 return False
             index = self._index + 1
         groups, was = self._groups, self._was
-        if self._optimizer.param_groups is not groups or len(groups) != len(was):
+        if self._optimizer.param_groups is not groups or list(map(_lr_of, groups)) != was:
             return False
-        for group, before in zip(groups, was):  # noqa: B905 - as long
-            if group["lr"] is not before:
-                return False
         epoch, count, last = scheduler.last_epoch, scheduler._step_count, scheduler._last_lr
         try:
-            self._torch_step(scheduler)
+            _torch_step(scheduler)
         except BaseException:  # torch's books and the place on the run move together
             scheduler.last_epoch, scheduler._step_count, scheduler._last_lr = epoch, count, last
             for group, before in zip(groups, was, strict=False):
                 group["lr"] = before
             raise
-        if len(was) == 1:
-            value = self._rows[index]
-            lr = groups[0]["lr"]
-            if lr != value or not value:
-                lr = _written(groups[0], lr, value)
-                scheduler._last_lr = [lr]
-            self._was = [lr]
-        else:
-            row = self._rows[index :: self._stride].tolist()
-            lrs = [group["lr"] for group in groups]
-            if lrs != row or 0.0 in row:
-                lrs = [_written(*each) for each in zip(groups, lrs, row, strict=True)]
-                scheduler._last_lr = lrs.copy()
-            self._was = lrs
+        lrs = scheduler._last_lr  # what torch has put into the groups
+        row = self._rows[index :: self._stride].tolist()
+        if lrs != row:
+            lrs = scheduler._last_lr = [_written(*each) for each in zip(groups, lrs, row, strict=True)]
+        self._was = lrs.copy()
+        self._index = index
+        return True
+
+
+class QuickDropInOfOne(Quick):
+    """As QuickDropIn, for one param group, as most optimizers have: half as much to do."""
+
+    __slots__ = ("_group", "_lr")
+
+    def __init__(self, optimizer: Any, step: int, more: More) -> None:
+        super().__init__(optimizer, step, more)
+        (self._group,) = self._groups
+        (self._lr,) = self._was
+
+    @property
+    def written(self) -> tuple[float, ...]:
+        """What was written into the group last."""
+        return (float(self._lr),)
+
+    def take(self, scheduler: Any) -> bool:
+        """Take a step; False, and nothing has changed, if it must be taken the slow way."""
+        index = self._index + 1
+        if index >= self._stop:
+            if not self._has_more():
+                return False
+            index = self._index + 1
+        group, before = self._group, self._lr
+        if group["lr"] is not before:
+            return False
+        groups = self._optimizer.param_groups
+        if groups is not self._groups or len(groups) != 1:
+            return False
+        epoch, count, last = scheduler.last_epoch, scheduler._step_count, scheduler._last_lr
+        try:
+            _torch_step(scheduler)
+        except BaseException:  # torch's books and the place on the run move together
+            scheduler.last_epoch, scheduler._step_count, scheduler._last_lr = epoch, count, last
+            group["lr"] = before
+            raise
+        lr = group["lr"]
+        value = self._rows[index]
+        if lr != value:
+            lr = _written(group, lr, value)
+            scheduler._last_lr = [lr]
+        self._lr = lr
         self._index = index
         return True
 
@@ -170,3 +209,6 @@ def _written(group: Any, lr: Any, value: float) -> Any:
 
 def _nothing() -> None:
     return None
+
+
+Quicker: TypeAlias = QuickFollower | QuickDropIn | QuickDropInOfOne

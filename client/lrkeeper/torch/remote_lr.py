@@ -22,8 +22,8 @@ from lrkeeper.torch.calling import calls
 from lrkeeper.torch.hold import Hold
 from lrkeeper.torch.kept import Kept
 from lrkeeper.torch.memories import base_of, row_of
-from lrkeeper.torch.options import OnLocalChange, OnMissing, Options
-from lrkeeper.views import OnExisting
+from lrkeeper.torch.options import OnLocalChange, OnMissing, OnOutage, Options, Sync
+from lrkeeper.views import OnExisting, OnResume
 
 
 class _Follower(LRScheduler):
@@ -82,13 +82,26 @@ class RemoteLR(Kept, _Follower):
         incarnation: an id that all ranks of this start of the job share; made up if None.
         attempt: orders the starts of the job: an older one than the run has seen is refused.
         on_existing: what to do, without a checkpoint, with a run that exists: "resume" goes through its
-            timeline again, "new_branch" begins anew, "takeover" resumes also where another job has it.
+            timeline again, "new_branch" begins anew, "takeover" resumes also where another job has it;
+            LRKEEPER_ON_EXISTING if None, else "resume".
         on_missing: what to do with a checkpoint whose run the server does not know: "error", or "create"
             a run that goes on from the checkpoint.
-        max_stall: seconds a step waits for a server that cannot be reached.
+        max_stall: seconds a step waits for a server that cannot be reached, once the values held have run out.
+        horizon: seconds of values to hold, fetched in the background; LRKEEPER_HORIZON if None, else 30. 0: each
+            step asks.
+        on_outage: what to do when they have run out: "wait" up to `max_stall`, then raise; "hold" the last values;
+            "forecast" what the schedule last known gives; "auto", the default, is "forecast" where the ranks cannot
+            part (there is one, or sync="broadcast"), else "wait". What is used instead of the run's values is
+            recorded as a deviation. LRKEEPER_ON_OUTAGE if None.
+        sync: "each" rank asks the server by itself, the default; "broadcast": rank 0 asks, and the ranks meet through
+            torch.distributed whenever the values held have run out. LRKEEPER_SYNC if None.
         on_local_change: what to do where other code has written the groups between two steps: "overwrite"
             with the run's values, and warn, or "adopt", so that the run goes on from them.
         parameters: numbers of the definition's parameters, such as {"total_steps": 10_000}.
+        on_resume: what to do with a checkpoint: "exact" goes on at its step with the values that the run has there,
+            "server" at the last step that the run has applied, "checkpoint" from what the checkpoint carries, on a
+            branch of its own, "error" as "exact", but only if the run has not gone on or been edited since;
+            LRKEEPER_ON_RESUME if None, else "exact".
 
     Raises:
         TypeError: optimizer is no torch Optimizer, schedule neither definition nor name, or a param group has no
@@ -96,7 +109,6 @@ class RemoteLR(Kept, _Follower):
         ValueError: the schedule moves what the param groups do not have, such as a momentum, or parameters are
             not those of the definition.
         NotConfigured: no server is named, or several ranks have nothing to agree through.
-        ServerUnavailable, DeadlineExceeded: the server does not answer.
         ScheduleNotFound: the server has no schedule of that name.
     """
 
@@ -112,11 +124,15 @@ class RemoteLR(Kept, _Follower):
         mode: str | None = None,
         incarnation: str | None = None,
         attempt: int | None = None,
-        on_existing: OnExisting = "resume",
+        on_existing: OnExisting | None = None,
         on_missing: OnMissing = "error",
         max_stall: float = 300.0,
         on_local_change: OnLocalChange = "overwrite",
         parameters: Mapping[str, float] | None = None,
+        horizon: float | None = None,
+        on_outage: OnOutage | None = None,
+        sync: Sync | None = None,
+        on_resume: OnResume | None = None,
     ) -> None:
         if not isinstance(schedule, Schedule | str):
             raise TypeError(
@@ -136,6 +152,10 @@ class RemoteLR(Kept, _Follower):
             max_stall,
             on_local_change,
             parameters or {},
+            horizon,
+            on_outage,
+            sync,
+            on_resume,
         )
         self._hold = Hold(options, _Given(schedule))
         super().__init__(optimizer)

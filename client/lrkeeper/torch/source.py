@@ -4,43 +4,29 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import Protocol
 
-from lrkeeper import views
 from lrkeeper.client import Client
 from lrkeeper.local import LocalRuns
-from lrkeeper.schedules.given import Given
 from lrkeeper.settings import Settings
+from lrkeeper.torch.broadcast import BroadcastClient
+from lrkeeper.torch.runs import Runs
+
+_LOOK_SECONDS = 3.0  # a server restarts meanwhile, and one that is not there is told of soon
 
 
-class Runs(Protocol):
-    """What a job asks of a server."""
-
-    def acquire_run(self, start: views.Start, *, patience: float | None = None) -> views.Place: ...
-
-    def next_lr(
-        self,
-        place: views.Place,
-        from_step: int,
-        count: int = 1,
-        *,
-        applied_step: int,
-        revision: int,
-        given: Given = ...,
-        patience: float | None = None,
-    ) -> views.Window: ...
+def runs_of(settings: Settings, *, broadcast: bool = False) -> Runs:
+    """Return the way to a server, one a process; with `broadcast` it is rank 0's for all ranks."""
+    return _runs_of(settings, os.getpid(), broadcast)
 
 
-def runs_of(settings: Settings) -> Runs:
-    """Return the way to a server, one a process; raises if it does not answer."""
-    runs = _runs_of(settings, os.getpid())
+def check_answers(runs: Runs) -> None:
+    """Raise ServerUnavailable if the server cannot be reached for 3 s."""
     if isinstance(runs, Client):
-        runs.get_server()
-    return runs
+        runs.get_server(patience=_LOOK_SECONDS)
 
 
 @cache
-def _runs_of(settings: Settings, _pid: int) -> Runs:
+def _runs_of(settings: Settings, _pid: int, broadcast: bool) -> Runs:
     if settings.mode == "off":
         return LocalRuns()
-    return Client(settings.server)
+    return BroadcastClient(settings.server) if broadcast else Client(settings.server)

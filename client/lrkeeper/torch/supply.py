@@ -14,8 +14,9 @@ from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.composable.closed_form import counted
 from lrkeeper.schedules.cursor import FAILURES
 from lrkeeper.schedules.given import NOTHING, Given
+from lrkeeper.torch.broadcast import asker, share, shares
 from lrkeeper.torch.fetching import Fetching
-from lrkeeper.torch.source import Runs
+from lrkeeper.torch.runs import Runs
 from lrkeeper.torch.ticket import Ticket
 from lrkeeper.views import Window
 from lrkeeper.window import Stock, window_size
@@ -23,6 +24,8 @@ from lrkeeper.window import Stock, window_size
 _log = logging.getLogger("lrkeeper")
 
 MOST = 4096
+"""More steps than this are in no answer."""
+
 _PAUSE = 1.0  # seconds between background tries that fail
 _PATIENCE = 2.0  # seconds that one of them goes on trying
 
@@ -33,33 +36,34 @@ AWAY = (errors.ServerUnavailable, errors.DeadlineExceeded, errors.StorageUnavail
 class Supply:
     """What is held of a run's timeline from a ticket's step on. Belongs to the training thread.
 
+    Where rank 0 asks for all, a step that is not held is one at which all ranks meet: they hold the same rows.
+
     Args:
         horizon: seconds of values to hold; 0: one step at a time.
-        max_stall: seconds a step waits.
+        max_stall: seconds a step waits for a rank that is far behind.
     """
 
     def __init__(self, horizon: float, max_stall: float) -> None:
         self._horizon = horizon
         self._max_stall = max_stall
         self._stock = Stock()
-        self._fetching = Fetching()
+        self._fetching: Fetching[Window] = Fetching()
         self._size = 1
         self._known: tuple[int, Schedule] | None = None
         self._marked = (0, 0.0)  # a step, and when it was
         self._not_before = 0.0
         self.frontier = 0
         """The highest that the run is known to have."""
-        self.one_by_one = False
-        """Whether steps may learn something that is not known ahead."""
 
     def begin(self, frontier: int = 0, windows: tuple[Window, ...] = ()) -> None:
         """Hold only these: the branch, or the fence, is another one now."""
         self._stock.clear()
+        self._known = None
         for window in windows:
-            self._stock.add(window)
+            self._add(window)
         self._fetching = Fetching()
         self._not_before = 0.0
-        self.frontier = frontier
+        self.frontier = max([frontier, *(window.frontier for window in windows)])
 
     def at(self, step: int) -> Window | None:
         """Return what has a step's row, if it is held."""
@@ -67,7 +71,6 @@ class Supply:
 
     def from_step(self, step: int) -> tuple[Window, ...]:
         """Return the rows held from a step on."""
-        self._collect()
         found = []
         for window in self._stock:
             table = window.table
@@ -84,45 +87,53 @@ class Supply:
         step = ticket.step + 1
         told = hangs_on(ticket.schedule, given)
         if not told:
-            self._collect()
-            held = self._stock.at(step)
-            if held is None and self._fetching.busy and self._stock.end == step:
-                self._take_in(self._fetching.wait(patience))
-                held = self._stock.at(step)
-            if held is not None:
+            self._collect(runs)
+            if (held := self._stock.at(step)) is not None:
                 return held
-        ahead = not told and isinstance(runs, Client) and self._looks_ahead(ticket.schedule)
         self._measure(ticket.step)
-        count = self._size if ahead else 1
-        window = self._ask(runs, ticket, count, given if count == 1 else NOTHING, patience)
+        window = share(runs, lambda: self._obtained(runs, ticket, given, patience, told=told))
         self._marked = (ticket.step, time.monotonic())
         self._add(window)
         return self._stock.at(step) or window
 
+    def retry(self, runs: Runs, ticket: Ticket, given: Given) -> Window | None:
+        """Return what has the row of the step after a ticket's, if the server is back; hardly waits.
+
+        Raises what NextLr does, but for the server's being away.
+        """
+        step = ticket.step + 1
+
+        def tried() -> Window:
+            found = self._fetching.collect()
+            if found is None:
+                self._fetching.start(self._call(runs, ticket, step, 1, given, _PATIENCE))
+                before, at = self._marked
+                pace = (time.monotonic() - at) / max(1, ticket.step - before)
+                found = self._fetching.wait(min(1.0, 0.1 * pace))
+            if isinstance(found, AWAY) or found is None:
+                raise errors.ServerUnavailable("the lrkeeper server cannot be reached yet")
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        try:
+            self._add(share(runs, tried))
+        except AWAY:
+            return None
+        return self._stock.at(step) or self.take(runs, ticket, given, _PATIENCE)
+
     def look_ahead(self, runs: Runs, ticket: Ticket) -> None:
         """Collect what has come, and ask for more in the background if it is time. Never waits."""
-        self._collect()
+        self._collect(runs)
         self._stock.forget_before(ticket.step)
-        if self._fetching.busy or time.monotonic() < self._not_before:
+        if self._fetching.busy or time.monotonic() < self._not_before or asker(runs) is None:
             return
-        if not isinstance(runs, Client) or not self._looks_ahead(ticket.schedule):
-            return
-        if self._stock.ask(ticket.step, self._size) is None:
+        if not self._looks_ahead(ticket) or self._stock.ask(ticket.step, self._size) is None:
             return
         self._measure(ticket.step)
         ask = self._stock.ask(ticket.step, self._size)
-        if ask is None:
-            return
-        self._fetching.start(
-            partial(
-                runs.next_lr,
-                ticket.place,
-                *ask,
-                applied_step=ticket.step,
-                revision=self._known[0] if self._known else ticket.revision,
-                patience=_PATIENCE,
-            )
-        )
+        if ask is not None:
+            self._fetching.start(self._call(runs, ticket, *ask, NOTHING, _PATIENCE))
 
     def next_look(self, step: int) -> int:
         """Return the step at which to look ahead again: none of those before needs it."""
@@ -134,8 +145,8 @@ class Supply:
 
     # Within.
 
-    def _looks_ahead(self, schedule: Schedule) -> bool:
-        return self._horizon > 0 and not self.one_by_one and foreseeable(schedule)
+    def _looks_ahead(self, ticket: Ticket) -> bool:
+        return self._horizon > 0 and not ticket.one_by_one and foreseeable(ticket.schedule)
 
     def _measure(self, step: int) -> None:
         before, at = self._marked
@@ -144,8 +155,10 @@ class Supply:
             self._size = window_size(self._horizon, (now - at) / (step - before), self._size, MOST)
         self._marked = (step, now)
 
-    def _collect(self) -> None:
-        self._take_in(self._fetching.collect())
+    def _collect(self, runs: Runs) -> None:
+        """Take in what has come in the background; where all ranks must hold the same, only at a common step."""
+        if not shares(runs):
+            self._take_in(self._fetching.collect())
 
     def _take_in(self, found: Window | Exception | None) -> None:
         if isinstance(found, Window):
@@ -171,25 +184,40 @@ class Supply:
             window = replace(window, schedule=self._known[1])
         self._stock.add(window)
 
-    def _ask(self, runs: Runs, ticket: Ticket, count: int, given: Given, patience: float) -> Window:
-        """Ask until there is an answer.
+    def _call(
+        self, runs: Runs, ticket: Ticket, from_step: int, count: int, given: Given, patience: float
+    ) -> partial[Window]:
+        ask = asker(runs)
+        assert ask is not None
+        return partial(
+            ask.next_lr,
+            ticket.place,
+            from_step,
+            count,
+            applied_step=ticket.step,
+            revision=self._known[0] if self._known else ticket.revision,
+            given=given,
+            patience=patience,
+        )
+
+    def _obtained(self, runs: Runs, ticket: Ticket, given: Given, patience: float, *, told: bool) -> Window:
+        """Return the rows that are under way, or ask for them until there is an answer.
 
         A frontier far behind comes nearer with every call; but where another rank is far behind, the run
         waits for it, and so does this one.
         """
         step, frontier = ticket.step + 1, -1
+        if self._fetching.busy and not told and self._stock.end == step:
+            found = self._fetching.wait(patience)
+            if isinstance(found, Window) and found.table is not None and found.table.first_step == step:
+                return found
         self._known = ticket.revision, ticket.schedule
+        ahead = not told and isinstance(runs, Client) and self._looks_ahead(ticket)
+        count = self._size if ahead else 1
+        call = self._call(runs, ticket, step, count, given if count == 1 else NOTHING, patience)
         end = time.monotonic() + self._max_stall
         while True:
-            window = runs.next_lr(
-                ticket.place,
-                step,
-                count,
-                applied_step=ticket.step,
-                revision=ticket.revision,
-                given=given,
-                patience=patience,
-            )
+            window = call()
             failure = window.failure
             if window.table is not None or (failure is not None and failure.step <= step):
                 return window

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lrkeeper.errors import BadCheckpoint
+from google.protobuf.message import DecodeError
+
+from lrkeeper import messages
+from lrkeeper.errors import BadAnswer, BadCheckpoint
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
-from lrkeeper.views import Checkpoint, Group, Origin, Place, Window
+from lrkeeper.v1 import values_pb2
+from lrkeeper.views import Checkpoint, DeviationKind, Group, Origin, Place, Window
 
 VERSION = 1
 
@@ -30,11 +35,18 @@ class Ticket:
     groups: tuple[Group, ...]
     given: Given = NOTHING
     """What the step was given, if anything."""
+    ahead: tuple[Window, ...] = ()
+    """Rows of the steps after it that a checkpoint has."""
+    deviation: tuple[DeviationKind, Table] | None = None
+    """What a checkpoint says was used instead of the run's rows, up to the step."""
+    one_by_one: bool = False
+    """Whether other code has written the groups, or set an epoch: it may at any step, so none is asked for ahead."""
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """The place as AcquireRun asks for it."""
-        return Checkpoint(self.place.run_uid, self.place.branch, self.step)
+        """The place as AcquireRun asks for it: the last step that had the run's row."""
+        step = self.step if self.deviation is None else self.deviation[1].first_step - 1
+        return Checkpoint(self.place.run_uid, self.place.branch, step)
 
     @property
     def origin(self) -> Origin:
@@ -53,6 +65,8 @@ class Ticket:
             cursor=window.cursor,
             cursor_step=window.cursor_step,
             given=window.given,
+            ahead=(),
+            deviation=None,
         )
 
     def to_state(self) -> dict[str, Any]:
@@ -70,6 +84,7 @@ class Ticket:
             "cursor": self.cursor,
             "cursor_step": self.cursor_step,
             "given": self.given.to_json(),
+            "one_by_one": self.one_by_one,
             "values": {track: list(values) for track, values in self.values.row(self.step).items()},
             "groups": [
                 {
@@ -132,9 +147,40 @@ class Ticket:
                 state["cursor_step"],
                 groups,
                 Given.from_json(state.get("given", "{}")),
+                *_more_from_state(state),
+                one_by_one=state.get("one_by_one", False) is True,
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, BadAnswer, DecodeError) as error:
             raise BadCheckpoint(f"the state dict's lrkeeper entry cannot be read: {error!r}") from error
+
+
+def more_to_state(
+    ahead: tuple[Window, ...], deviation: tuple[Place, Table, DeviationKind] | None
+) -> dict[str, Any]:
+    """Return, as primitives, rows of the steps after the ticket's, and those used instead of the run's up to it."""
+    state: dict[str, Any] = {"ahead": [_to_text(messages.window_to_bytes(window)) for window in ahead]}
+    if deviation is not None:
+        state["deviation"] = [deviation[2], _to_text(deviation[1].to_message().SerializeToString())]
+    return state
+
+
+def _more_from_state(
+    state: Mapping[str, Any],
+) -> tuple[tuple[Window, ...], tuple[DeviationKind, Table] | None]:
+    ahead = tuple(messages.window_from_bytes(_from_text(text)) for text in state.get("ahead", ()))
+    if "deviation" not in state:
+        return ahead, None
+    kind, text = state["deviation"]
+    message = values_pb2.Values.FromString(_from_text(text))
+    return ahead, (kind, Table.from_message(message, at_most=message.count))
+
+
+def _to_text(data: bytes) -> str:
+    return b64encode(data).decode("ascii")
+
+
+def _from_text(text: str) -> bytes:
+    return b64decode(text, validate=True)
 
 
 def unopened(run: str | None) -> dict[str, Any]:

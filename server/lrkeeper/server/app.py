@@ -86,6 +86,7 @@ class Server:
         """Refuse new calls, finish those under way, and end."""
         await self._health.enter_graceful_shutdown()
         await self._calls.drain(_DRAIN_SECONDS)
+        await self._keeper.close()
         await self._grpc.stop(_LAST_WORDS_SECONDS)
 
 

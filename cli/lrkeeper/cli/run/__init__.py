@@ -13,6 +13,8 @@ _COMMANDS = {
     "explain": "lrkeeper.cli.run.explain:explain",
     "export": "lrkeeper.cli.run.export:export",
     "set-schedule": "lrkeeper.cli.run.set_schedule:set_schedule",
+    "rollback": "lrkeeper.cli.run.rollback:rollback",
+    "fork": "lrkeeper.cli.run.fork:fork",
     "finish": "lrkeeper.cli.run.finish:finish",
     "delete": "lrkeeper.cli.run.delete:delete",
 }

@@ -8,6 +8,7 @@ import click
 
 from lrkeeper.cli.forms import definition_text, form
 from lrkeeper.cli.options import a_step, branch_option, connect, json_option, run_argument, server_option
+from lrkeeper.cli.run.ranks import deviation_text
 from lrkeeper.cli.run.words import given_text, holder_text
 from lrkeeper.cli.screen import facts, put_json, time
 from lrkeeper.cli.spans import shown
@@ -54,6 +55,7 @@ def _reasons(found: Explanation) -> list[tuple[str, str]]:
     rows += [("edit", _edit_text(edit)) for edit in found.edits]
     if not found.edits:
         rows.append(("edits", "none in force"))
+    rows += [("deviation", deviation_text(deviation)) for deviation in found.deviations]
     if not found.origin:
         rows.append(("asked for by", holder_text(found.fence, found.holder)))
     return [*rows, ("evaluator", f"version {found.evaluator_version}")]

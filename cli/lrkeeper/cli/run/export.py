@@ -79,7 +79,8 @@ def _as_torch(client: Client, run: Run, branch: int) -> str:
         raise NoTorchScheduler(f"run {run.name!r} was edited; its curve is no single scheduler's")
     if len(run.lineage) > 1:
         raise NoTorchScheduler(
-            f"param groups were added to run {run.name!r} at step {run.origin_step}; --as csv and --as json write it"
+            f"run {run.name!r} has gone on on another branch at step {run.origin_step} (param groups were added, or it "
+            "was taken back); --as csv and --as json write it"
         )
     if run.origin_step:
         raise NoTorchScheduler(f"run {run.name!r} begins at step {run.origin_step}, with a past elsewhere")

@@ -10,6 +10,7 @@ import click
 from lrkeeper.cli.edits import pending, ruling, waiting_word
 from lrkeeper.cli.forms import definition_text, form
 from lrkeeper.cli.options import a_step, branch_option, connect, json_option, run_argument, server_option
+from lrkeeper.cli.run.branches import put_branches
 from lrkeeper.cli.run.rows import Row, committed
 from lrkeeper.cli.screen import put_json, say, table
 from lrkeeper.cli.spans import Span, collapse, shown
@@ -51,6 +52,9 @@ def history(
         _put(spans, edits)
     if chosen == run.branch and (last is None or last >= run.frontier):
         _put_pending(run)
+    if any(branch.time is not None for branch in run.lineage[1:]):
+        say("")
+        put_branches(run)
 
 
 def _spans(rows: Iterable[Row]) -> Iterator[Span]:

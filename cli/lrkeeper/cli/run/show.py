@@ -12,6 +12,8 @@ from lrkeeper.cli.edits import put_edits, ruling
 from lrkeeper.cli.forms import definition_text
 from lrkeeper.cli.groups import base_of
 from lrkeeper.cli.options import connect, json_option, run_argument, server_option
+from lrkeeper.cli.run.branches import forked_text, put_branches
+from lrkeeper.cli.run.ranks import put_deviations, put_lost_edits, put_ranks
 from lrkeeper.cli.run.rows import latest, sampled
 from lrkeeper.cli.run.words import holder_text, labels_text, run_form
 from lrkeeper.cli.screen import ago, facts, put_json, say, time
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 @server_option
 @json_option
 def show(name: str, server: str | None, as_json: bool) -> None:
-    """Show a run, its edits, and its lr so far."""
+    """Show a run, its ranks and edits, and its lr so far."""
     with connect(server) as client:
         run = client.get_run(name)
         if as_json:
@@ -39,9 +41,21 @@ def show(name: str, server: str | None, as_json: bool) -> None:
     if run.schedule.kind == "tracks":
         say("")
         put_resolved(run.schedule, [group.name for group in run.groups], base_of(run.groups))
+    if run.holder is not None and run.holder.world_size > 1:
+        say("")
+        put_ranks(run, now)
+    if len(run.lineage) > 1:
+        say("")
+        put_branches(run)
     if run.edits:
         say("")
         put_edits(run)
+    if run.lost_edits:
+        say("")
+        put_lost_edits(run.lost_edits)
+    if run.deviations:
+        say("")
+        put_deviations(run.deviations)
     if spans:
         draw(spans, unit=run.unit)
 
@@ -58,8 +72,9 @@ def _facts(run: Run, now: datetime) -> list[tuple[str, str]]:
         ("schedule", definition_text(run.schedule)),
         ("follows", _follows(run)),
         ("revision", str(run.revision)),
-        ("branch", f"{run.branch}, from step {run.origin_step}"),
-        ("holder", holder_text(run.fence, run.holder, now)),
+        ("branch", _branch(run)),
+        ("forked from", forked_text(run)),
+        ("holder", holder_text(run.fence, run.holder, now) if run.holder else f"none (fence {run.fence})"),
         ("heard of", f"{ago((now - run.heard).total_seconds())} ({time(run.heard)})"),
         ("created", time(run.created)),
         ("finished", time(run.finished) if run.finished else ""),
@@ -77,6 +92,15 @@ def _follows(run: Run) -> str:
     rule = ruling(run.edits, run.branch)
     if rule and rule[-1].effective_step > run.frontier:
         text += f" (from step {rule[-1].effective_step})"
+    return text
+
+
+def _branch(run: Run) -> str:
+    """Return the branch and where it begins, and who made it if an operator did."""
+    text = f"{run.branch}, from step {run.origin_step}"
+    made = run.lineage[-1]
+    if made.time is not None:
+        text += f", {time(made.time)}, {made.author}: {made.reason or 'no reason given'}"
     return text
 
 

@@ -19,7 +19,8 @@ def run_form(run: Run, *, with_edits: bool = True) -> dict[str, Any]:
     """Return a run as JSON's types; `latest` is the row of its last committed step."""
     found: dict[str, Any] = {**form(run), "latest": rows(run.latest)[0]}
     if not with_edits:
-        del found["edits"]
+        for name in ("edits", "ranks", "deviations", "lost_edits"):
+            del found[name]
     return found
 
 

@@ -19,8 +19,17 @@ from lrkeeper.errors import (
     WrongBranch,
 )
 from lrkeeper.schedules import codec
-from lrkeeper.server.runs.lineage import Lineage, at_step, end_of, on_branch
-from lrkeeper.server.runs.records import Branch, Incarnation, ParamGroup, Run
+from lrkeeper.server.runs.lineage import Lineage, at_step, end_of, having, on_branch, onward
+from lrkeeper.server.runs.records import Branch, Edit, Incarnation, ParamGroup, Run
+from lrkeeper.server.runs.resume import (
+    OnResume,
+    check_policy,
+    check_untouched,
+    fork_point,
+    last_applied,
+    policy,
+    taken_back,
+)
 
 LATELY_US = 60_000_000
 
@@ -58,8 +67,12 @@ class Start:
     holder_labels: Mapping[str, str]
     adds_groups: bool = False
     """Whether the start holds the run and has added param groups at the checkpoint's step."""
+    leaves_plan: bool = False
+    """Whether it holds the run, alone, and leaves what is committed beyond the checkpoint's step."""
     parameters: Mapping[str, float] = field(default_factory=dict)
     """The numbers that the job gives to its definition; `definition` has them in it."""
+    on_resume: OnResume = "exact"
+    """What a start with a checkpoint wants."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +86,12 @@ class Known:
     holder: Incarnation | None
     """The incarnation that has the present fence."""
     highest_attempt: int | None
+    applied: int | None = None
+    """The last step that a rank of the newest start is known to have; None if nothing is known."""
+    later: tuple[Edit, ...] = ()
+    """The edits that the timeline has after the checkpoint's step."""
+    past: Lineage = ()
+    """The checkpoint's branch and its past, also where the run has left it; empty if it does not have the step."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +102,10 @@ class Grant:
     branch: Branch | None
     """None: a new one."""
     resume_step: int
+    parent: int | None = None
+    """The branch that a new one goes on from."""
+    fork_step: int | None = None
+    """At which step; None: it begins anew."""
 
 
 def decide(start: Start, known: Known, now: int) -> Grant:
@@ -93,13 +116,14 @@ def decide(start: Start, known: Known, now: int) -> Grant:
         StaleAttempt: the attempt number is lower than one seen.
         RunHeld, RunAlreadyFinished: a fresh start on a run that is not free.
         RunFinished, WrongBranch, CheckpointAhead: the checkpoint cannot be gone on from.
+        ResumeRefused: nor as the start wants it.
         ScheduleDiffers, GroupsDiffer: what the job brings is not the run's.
         RankDiffers: nor what the first rank of this start brought.
     """
     run = known.run
     if known.same is not None:
         if known.same.fence != run.fence:
-            raise fenced(run, known.holder)
+            raise fenced(run, known.holder, known.lineage[0])
         if start.world_size != known.same.world_size:
             raise RankDiffers(
                 f"rank {start.rank} says that the world size is {start.world_size}, and the first rank of "
@@ -107,6 +131,7 @@ def decide(start: Start, known: Known, now: int) -> Grant:
                 "has an incarnation of its own",
                 run=run.name,
             )
+        check_policy(start, known)
         branch, step = _standing(start, known)
         _check_definition(start, branch)
         if start.world_size > 1 and step != known.same.resume_step:
@@ -130,19 +155,39 @@ def decide(start: Start, known: Known, now: int) -> Grant:
     if start.checkpoint is None:
         _check_free(start, known, now)
         if start.on_existing == "new_branch":
-            return Grant(again=False, branch=None, resume_step=start.begin_step)
+            return Grant(again=False, branch=None, resume_step=start.begin_step, parent=run.branch)
     elif run.state == "finished" and start.on_existing != "takeover":
         raise RunFinished(
             f"run {run.name!r} is finished; to go on with it all the same, say on_existing='takeover'",
             run=run.name,
         )
+    if start.checkpoint is not None and start.on_resume == "checkpoint":
+        parent, fork_step = fork_point(start, known)
+        return Grant(
+            again=False,
+            branch=None,
+            resume_step=start.checkpoint.step,
+            parent=parent,
+            fork_step=fork_step,
+        )
     branch, step = _standing(start, known)
     _check_definition(start, branch)
+    if policy(start) == "error":
+        check_untouched(start, known)
     return Grant(again=False, branch=branch, resume_step=step)
 
 
-def fenced(run: Run, holder: Incarnation | None) -> RunFenced:
-    """Return the error of a start that has lost the run."""
+def fenced(run: Run, holder: Incarnation | None, branch: Branch) -> RunFenced:
+    """Return the error of a start that has lost the run; `branch` is the run's present one."""
+    if holder is None and branch.fence == run.fence:
+        return RunFenced(
+            f"run {run.name!r}: {taken_back(branch)}; this start must end, and another one go on from a checkpoint "
+            f"at or before step {branch.origin.step}",
+            run=run.name,
+            fence=run.fence,
+            branch=branch.branch,
+            step=branch.origin.step,
+        )
     who = str(holder) if holder is not None else f"fence {run.fence}"
     details: dict[str, str | int] = {"run": run.name, "fence": run.fence}
     if holder is not None:
@@ -179,11 +224,15 @@ def _check_free(start: Start, known: Known, now: int) -> None:
 
 
 def _standing(start: Start, known: Known) -> tuple[Branch, int]:
-    """Return where a start stands on the timeline: the branch that has its step and its groups, and the step."""
+    """Return where a start stands on the timeline: the step, and the branch on which it goes on with its groups."""
     run, lineage = known.run, known.lineage
     if start.checkpoint is None and start.begin_step == 0:
         branch = lineage[-1]
-        return branch, branch.origin.step
+        return onward(lineage, branch), branch.origin.step
+    if policy(start) == "server":
+        again = known.same is not None and known.same.on_resume == "server"
+        step = known.same.resume_step if known.same is not None and again else last_applied(known)
+        return onward(lineage, at_step(lineage, step, len(start.groups))), step
     if start.checkpoint is None:
         step = start.begin_step
         branch = at_step(lineage, step, len(start.groups))
@@ -192,7 +241,7 @@ def _standing(start: Start, known: Known) -> tuple[Branch, int]:
         found = on_branch(lineage, start.checkpoint.branch, step)
         if found is None:
             raise left_branch(start, known)
-        branch = found
+        branch = having(lineage, found, step)
     what = "job stands" if start.checkpoint is None else "checkpoint lies"
     if step >= end_of(lineage, branch, run.frontier):
         raise CheckpointAhead(
@@ -206,7 +255,7 @@ def _standing(start: Start, known: Known) -> tuple[Branch, int]:
             f"the {what} at step {step}, before run {run.name!r} begins at {branch.origin.step}",
             run=run.name,
         )
-    return branch, step
+    return onward(lineage, branch), step
 
 
 def left_branch(start: Start, known: Known) -> WrongBranch:
@@ -214,9 +263,11 @@ def left_branch(start: Start, known: Known) -> WrongBranch:
     assert start.checkpoint is not None
     run, branch = known.run, known.lineage[0]
     how = f"which left branch {branch.parent} at step {branch.fork_step}"
+    why = f" ({taken_back(branch)})" if branch.request_id is not None else ""
     return WrongBranch(
         f"the checkpoint lies at step {start.checkpoint.step} of branch {start.checkpoint.branch}; run "
-        f"{run.name!r} is on branch {run.branch}, {how if branch.fork_step is not None else 'which began anew'}",
+        f"{run.name!r} is on branch {run.branch}, {how if branch.fork_step is not None else 'which began anew'}{why}; "
+        "on_resume='checkpoint' goes on from the checkpoint all the same, on a branch of its own",
         run=run.name,
         branch=run.branch,
     )
@@ -224,27 +275,28 @@ def left_branch(start: Start, known: Known) -> WrongBranch:
 
 def _check_definition(start: Start, branch: Branch) -> None:
     origin = branch.origin
+    ways = "or start anew with another run name or on_existing='new_branch'"
+    if start.checkpoint is not None:
+        ways += ", or go on with what the checkpoint carries: on_resume='checkpoint'"
     follows_same = start.schedule_uid is not None and start.schedule_uid == origin.schedule_uid
     if follows_same and start.definition != origin.definition and start.parameters != origin.parameters:
         raise ScheduleDiffers(
             f"the job gives its schedule the parameters {dict(start.parameters)}, and run {start.run!r} began with "
             f"{dict(origin.parameters)}; give those, or change the run with `lrkeeper run set-schedule {start.run}`, "
-            "or start anew with another run name or on_existing='new_branch'",
+            f"{ways}",
             run=start.run,
         )
     if not follows_same and not codec.same(start.definition, origin.definition):
         ours, theirs = (codec.from_json(text) for text in (start.definition, origin.definition))
         raise ScheduleDiffers(
             f"the job brings {ours}, and run {start.run!r} began with {theirs}; bring that, or change the "
-            f"run with `lrkeeper run set-schedule {start.run}`, or start anew with another run name or "
-            "on_existing='new_branch'",
+            f"run with `lrkeeper run set-schedule {start.run}`, {ways}",
             run=start.run,
         )
     difference = groups_difference(start.groups, branch.groups)
     if difference:
         raise GroupsDiffer(
-            f"the job's param groups are not those of run {start.run!r}: {difference}; bring those, or start "
-            "anew with another run name or on_existing='new_branch'",
+            f"the job's param groups are not those of run {start.run!r}: {difference}; bring those, {ways}",
             run=start.run,
         )
 

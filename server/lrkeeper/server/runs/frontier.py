@@ -1,4 +1,4 @@
-"""How far a request moves the frontier."""
+"""How far a request moves the frontier, and which ranks hold it back."""
 
 from __future__ import annotations
 
@@ -7,19 +7,44 @@ from dataclasses import dataclass
 
 SILENT_AFTER_US = 60_000_000
 """A rank not heard of for so long holds nothing back. A matter of speed, never of safety."""
+_CALLS_MISSED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a rank said last: the step its optimizer has, and when (microseconds)."""
+    """What a rank said last: the step its optimizer has, when, and how often it says so (microseconds)."""
 
     applied_step: int
     at: int
+    every: int = 0
 
 
-def lowest_applied(ranks: Iterable[Heard], now: int) -> int | None:
+def heard(before: Heard | None, applied_step: int, now: int) -> Heard:
+    """Return what is known of a rank that says something now.
+
+    How often it speaks follows a longer pause at once and shorter ones by halves: a repeated request does
+    not make a rank of long windows seem silent.
+    """
+    if before is None:
+        return Heard(applied_step, now)
+    return Heard(applied_step, now, max(now - before.at, before.every // 2))
+
+
+def silent(rank: Heard, now: int, listening_since: int = 0) -> bool:
+    """Return whether a rank holds nothing back: thrice as long as it pauses at most, and a minute at least.
+
+    Nobody could be heard of before `listening_since`, so that time is not held against a rank.
+    """
+    return now - max(rank.at, listening_since) >= max(SILENT_AFTER_US, _CALLS_MISSED * rank.every)
+
+
+def lowest_applied(ranks: Iterable[Heard], now: int, listening_since: int = 0) -> int | None:
     """Return the least step applied by ranks heard of lately; None if there are none."""
-    return min((rank.applied_step for rank in ranks if now - rank.at < SILENT_AFTER_US), default=None)
+    lowest = None
+    for rank in ranks:
+        if (lowest is None or rank.applied_step < lowest) and not silent(rank, now, listening_since):
+            lowest = rank.applied_step
+    return lowest
 
 
 def new_frontier(frontier: int, from_step: int, count: int, lowest: int, most: int) -> int:

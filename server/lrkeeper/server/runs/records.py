@@ -11,6 +11,7 @@ from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.numbers import NUMBERS, Base, Real, Row
 from lrkeeper.schedules.table import Table
+from lrkeeper.server.runs.frontier import Heard
 from lrkeeper.server.runs.limits import rows_of_answer
 
 
@@ -75,6 +76,14 @@ class Branch:
     origin: Origin
     groups: tuple[ParamGroup, ...]
     created_at: int
+    author: str = ""
+    reason: str = ""
+    """Who made the branch and why, where an operator did."""
+    request_id: str | None = None
+    digest: str | None = None
+    """The request that made the branch, and what it asked for, so that a repeat is recognised."""
+    fence: int | None = None
+    """The fence that was raised with the branch, which no start has."""
 
     @cached_property
     def base(self) -> Row:
@@ -90,6 +99,16 @@ class Branch:
     def schedule(self) -> Schedule:
         """The definition the branch began with."""
         return codec.from_json(self.origin.definition)
+
+
+@dataclass(frozen=True)
+class ForkedFrom:
+    """The step that a run had in common with another one last."""
+
+    run_uid: str
+    run: str
+    branch: int
+    step: int
 
 
 @dataclass(frozen=True)
@@ -113,6 +132,7 @@ class Run:
     finished_at: int | None = None
     deleted_at: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    forked_from: ForkedFrom | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +148,8 @@ class Incarnation:
     world_size: int
     labels: Mapping[str, str]
     acquired_at: int
+    on_resume: str | None = None
+    """What its checkpoint was for; None is "exact", also without one."""
 
     def __str__(self) -> str:
         where = self.labels.get("host", "an unknown host")
@@ -185,6 +207,50 @@ class Block(NamedTuple):
     def learned(self) -> Given:
         """What the one row learned."""
         return NOTHING if self.given is None else Given.from_json(self.given)
+
+
+@dataclass(frozen=True)
+class RankProgress:
+    """What the ranks of a start said last, by rank."""
+
+    run_uid: str
+    fence: int
+    ranks: Mapping[int, Heard]
+    updated_at: int
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """Steps that a rank went through with other values than the run's, as no server could be reached."""
+
+    run_uid: str
+    branch: int
+    fence: int
+    rank: int
+    table: Table
+    kind: Literal["hold", "forecast"]
+    created_at: int
+
+
+@dataclass(frozen=True)
+class LostEdit:
+    """An edit that the database has no more, as a job remembered it at `found_at`."""
+
+    run_uid: str
+    request_id: str
+    branch: int
+    revision: int
+    effective_step: int
+    definition: str
+    author: str
+    reason: str
+    created_at: int
+    found_at: int
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The definition as a schedule."""
+        return codec.from_json(self.definition)
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,16 @@ from lrkeeper.server.runs.limits import (
     MAX_STEP,
     MAX_TEXT,
     MAX_WORLD_SIZE,
+    rows_of_answer,
 )
 from lrkeeper.server.runs.records import ParamGroup
+from lrkeeper.server.runs.resume import OnResume
 from lrkeeper.server.usecases.fill import fill, fill_schedule
+from lrkeeper.server.usecases.fork_run import Fork
 from lrkeeper.server.usecases.next_lr import Steps
 from lrkeeper.server.usecases.origins import Carried
+from lrkeeper.server.usecases.report_deviation import Deviated
+from lrkeeper.server.usecases.rollback_run import Rollback
 from lrkeeper.v1 import run_pb2, run_service_pb2, schedule_pb2, schedule_service_pb2
 
 _NUMBERS: dict[int, str] = {
@@ -39,6 +44,17 @@ _ON_EXISTING: dict[int, OnExisting] = {
     run_service_pb2.ON_EXISTING_RESUME: "resume",
     run_service_pb2.ON_EXISTING_NEW_BRANCH: "new_branch",
     run_service_pb2.ON_EXISTING_TAKEOVER: "takeover",
+}
+_ON_RESUME: dict[int, OnResume] = {
+    run_service_pb2.ON_RESUME_UNSPECIFIED: "exact",
+    run_service_pb2.ON_RESUME_EXACT: "exact",
+    run_service_pb2.ON_RESUME_SERVER: "server",
+    run_service_pb2.ON_RESUME_CHECKPOINT: "checkpoint",
+    run_service_pb2.ON_RESUME_ERROR: "error",
+}
+_KINDS: dict[int, Literal["hold", "forecast"]] = {
+    run_pb2.DEVIATION_KIND_HOLD: "hold",
+    run_pb2.DEVIATION_KIND_FORECAST: "forecast",
 }
 _STATES: dict[int, Literal["active", "finished"] | None] = {
     run_pb2.RUN_STATE_UNSPECIFIED: None,
@@ -67,6 +83,11 @@ def start(request: run_service_pb2.AcquireRunRequest) -> tuple[Start, str | None
         raise InvalidArgument(
             f"on_existing is {request.on_existing}; this server knows {', '.join(map(str, _ON_EXISTING))}",
             field="on_existing",
+        )
+    if request.on_resume not in _ON_RESUME:
+        raise InvalidArgument(
+            f"on_resume is {request.on_resume}; this server knows {', '.join(map(str, _ON_RESUME))}",
+            field="on_resume",
         )
     definition, schedule_name = "", None
     which = request.WhichOneof("definition")
@@ -111,8 +132,18 @@ def start(request: run_service_pb2.AcquireRunRequest) -> tuple[Start, str | None
         labels=names.check_labels("labels", dict(request.labels), MAX_LABELS),
         holder_labels=names.check_labels("holder_labels", dict(request.holder_labels), MAX_LABELS),
         adds_groups=request.adds_groups,
+        leaves_plan=request.leaves_plan,
         parameters=dict(sorted(request.parameters.items())),
+        on_resume=_ON_RESUME[request.on_resume],
     )
+    if found.on_resume == "checkpoint" and checkpoint is not None and carried is None:
+        raise InvalidArgument(
+            "origin is missing; with on_resume CHECKPOINT it is what the checkpoint carries", field="origin"
+        )
+    if found.leaves_plan and checkpoint is None:
+        raise InvalidArgument(
+            "checkpoint is missing; with leaves_plan it is where the plan is left", field="checkpoint"
+        )
     if found.adds_groups and checkpoint is None:
         raise InvalidArgument(
             "checkpoint is missing; with adds_groups it is where the groups were added", field="checkpoint"
@@ -122,11 +153,8 @@ def start(request: run_service_pb2.AcquireRunRequest) -> tuple[Start, str | None
 
 def steps(request: run_service_pb2.NextLrRequest) -> Steps:
     """Return what a rank asks for."""
-    if not request.run_uid:
-        raise InvalidArgument("run_uid is missing; AcquireRun gives it", field="run_uid")
-    names.check_text("run_uid", request.run_uid, 64)
     return Steps(
-        run_uid=request.run_uid,
+        run_uid=_run_uid(request.run_uid),
         store_epoch=request.store_epoch,
         fence=request.fence,
         branch=request.branch,
@@ -141,6 +169,42 @@ def steps(request: run_service_pb2.NextLrRequest) -> Steps:
             for place, progress in enumerate(request.ahead)
         ),
     )
+
+
+def deviated(request: run_service_pb2.ReportDeviationRequest) -> Deviated:
+    """Return what a rank went on with by itself."""
+    run_uid = _run_uid(request.run_uid)
+    if request.kind not in _KINDS:
+        raise InvalidArgument(
+            f"kind is {request.kind}; this server knows {', '.join(map(str, _KINDS))}", field="kind"
+        )
+    message = request.values
+    most = rows_of_answer(max(1, len(message.tracks) * message.groups))
+    if not 1 <= message.count <= most:  # before columns are made that long
+        raise InvalidArgument(
+            f"values.count is {message.count}; it must be from 1 to {most} for {len(message.tracks)} tracks of "
+            f"{message.groups} param groups",
+            field="values.count",
+        )
+    try:
+        table = Table.from_message(message, at_most=most)
+    except ValueError as error:
+        raise InvalidArgument(str(error), field="values") from error
+    return Deviated(
+        run_uid=run_uid,
+        store_epoch=request.store_epoch,
+        fence=request.fence,
+        branch=request.branch,
+        rank=request.rank,
+        table=table,
+        kind=_KINDS[request.kind],
+    )
+
+
+def _run_uid(uid: str) -> str:
+    if not uid:
+        raise InvalidArgument("run_uid is missing; AcquireRun gives it", field="run_uid")
+    return names.check_text("run_uid", uid, 64)
 
 
 def _given(message: run_pb2.Given, path: str) -> Given:
@@ -183,6 +247,61 @@ def definition_of(message: schedule_pb2.Schedule, path: str, *, checked: bool = 
 def filled(found: Schedule, parameters: Mapping[str, float]) -> Schedule:
     """Return a definition with numbers in place of its parameters; raises InvalidArgument."""
     return fill_schedule(found, dict(parameters))
+
+
+def replacement(message: run_pb2.Replace) -> tuple[str, str | None]:
+    """Return a definition, or the name of the stored schedule that is named instead; raises InvalidArgument."""
+    if message.HasField("schedule"):
+        return definition_of(message.schedule, "replace.schedule"), None
+    if message.schedule_name:
+        return "", names.check_schedule("replace.schedule_name", message.schedule_name)
+    raise InvalidArgument(
+        "replace.schedule is missing; give a schedule or a schedule_name", field="replace.schedule"
+    )
+
+
+def rollback(request: run_service_pb2.RollbackRunRequest) -> Rollback:
+    """Return what shall be taken back."""
+    if not request.HasField("to_step"):
+        raise InvalidArgument("to_step is missing; give the last step that stays", field="to_step")
+    if not request.HasField("expected_revision"):
+        raise InvalidArgument(
+            "expected_revision is missing; give the run's revision as last read", field="expected_revision"
+        )
+    definition, named = replacement(request.replace) if request.HasField("replace") else ("", None)
+    if request.parameters and not request.HasField("replace"):
+        raise InvalidArgument(
+            "parameters are given, and no replace; they are the numbers of its schedule", field="parameters"
+        )
+    return Rollback(
+        run=names.check_name("run", request.run),
+        to_step=step("to_step", request.to_step),
+        request_id=names.check_request_id(request.request_id),
+        expected_revision=request.expected_revision,
+        keep_edits=request.keep_edits,
+        author=text("author", request.author),
+        reason=text("reason", request.reason),
+        definition=definition,
+        named=named or "",
+        parameters=dict(request.parameters),
+    )
+
+
+def fork(request: run_service_pb2.ForkRunRequest) -> Fork:
+    """Return which run shall begin where."""
+    if not request.HasField("at_step"):
+        raise InvalidArgument("at_step is missing; give the step at which the run begins", field="at_step")
+    return Fork(
+        run=names.check_name("run", request.run),
+        new_run=names.check_name("new_run", request.new_run),
+        at_step=step("at_step", request.at_step),
+        branch=request.branch if request.HasField("branch") else None,
+        request_id=names.check_request_id(request.request_id),
+        keep_edits=request.keep_edits,
+        author=text("author", request.author),
+        reason=text("reason", request.reason),
+        labels=names.check_labels("labels", dict(request.labels), MAX_LABELS),
+    )
 
 
 def state(value: int) -> Literal["active", "finished"] | None:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from lrkeeper.schedules import codec
 from lrkeeper.schedules.cursor import Failure
-from lrkeeper.server.runs.records import Block, Edit, Incarnation, ParamGroup, ScheduleRevision
-from lrkeeper.server.usecases.runs import RunView
+from lrkeeper.server.runs.limits import MAX_ANSWER_BYTES
+from lrkeeper.server.runs.records import (
+    Block,
+    Branch,
+    Deviation,
+    Edit,
+    Incarnation,
+    LostEdit,
+    ParamGroup,
+    ScheduleRevision,
+)
+from lrkeeper.server.usecases.runs import RankView, RunView
 from lrkeeper.v1 import run_pb2, schedule_pb2, schedule_service_pb2
 
 _NUMBERS = {"float64": run_pb2.NUMBER_FLOAT64, "float32": run_pb2.NUMBER_FLOAT32}
+_KINDS = {"hold": run_pb2.DEVIATION_KIND_HOLD, "forecast": run_pb2.DEVIATION_KIND_FORECAST}
 _STATES = {"active": run_pb2.RUN_STATE_ACTIVE, "finished": run_pb2.RUN_STATE_FINISHED}
 
 
@@ -107,8 +118,13 @@ def run(view: RunView, *, with_edits: bool = True) -> run_pb2.Run:
         latest=view.latest.to_message(),
         create_time=time(found.created_at),
         heard_time=time(found.heard_at),
-        lineage=[run_pb2.Lineage(branch=b.branch, origin_step=b.origin.step) for b in reversed(view.lineage)],
+        lineage=[_lineage(branch) for branch in reversed(view.lineage)],
+        ranks=[_rank(rank) for rank in view.ranks],
+        lost_edits=[_lost_edit(lost) for lost in view.lost_edits],
+        deviations=deviations(view.deviations),
     )
+    if found.forked_from is not None:
+        message.forked_from.CopyFrom(run_pb2.ForkedFrom(**vars(found.forked_from)))
     if view.holder is not None:
         message.holder.CopyFrom(holder(view.holder))
     if view.followed is not None:
@@ -118,6 +134,58 @@ def run(view: RunView, *, with_edits: bool = True) -> run_pb2.Run:
     if with_edits:
         message.edits.extend(edit(e, view.names) for e in view.edits)
     return message
+
+
+def deviations(found: Sequence[Deviation], at_step: int | None = None) -> list[run_pb2.Deviation]:
+    """Return deviations' messages: as many as a message takes, or what they are at a step."""
+    messages: list[run_pb2.Deviation] = []
+    left = MAX_ANSWER_BYTES
+    for deviation in found:
+        table = deviation.table if at_step is None else deviation.table.cut(at_step, at_step + 1)
+        message = run_pb2.Deviation(
+            branch=deviation.branch,
+            fence=deviation.fence,
+            rank=deviation.rank,
+            values=table.to_message(),
+            kind=_KINDS[deviation.kind],
+            create_time=time(deviation.created_at),
+        )
+        left -= message.ByteSize()
+        if left < 0 and messages:
+            break
+        messages.append(message)
+    return messages
+
+
+def _lineage(branch: Branch) -> run_pb2.Lineage:
+    message = run_pb2.Lineage(branch=branch.branch, origin_step=branch.origin.step)
+    if branch.request_id is not None:
+        message.author, message.reason = branch.author, branch.reason
+        message.create_time.CopyFrom(time(branch.created_at))
+    return message
+
+
+def _rank(view: RankView) -> run_pb2.RankProgress:
+    return run_pb2.RankProgress(
+        rank=view.rank,
+        applied_step=view.heard.applied_step,
+        heard_time=time(view.heard.at),
+        silent=view.silent,
+    )
+
+
+def _lost_edit(found: LostEdit) -> run_pb2.LostEdit:
+    lost = run_pb2.Edit(
+        revision=found.revision,
+        request_id=found.request_id,
+        branch=found.branch,
+        effective_step=found.effective_step,
+        replace=run_pb2.Replace(schedule=schedule(found.definition)),
+        author=found.author,
+        reason=found.reason,
+        create_time=time(found.created_at),
+    )
+    return run_pb2.LostEdit(edit=lost, found_time=time(found.found_at))
 
 
 def _group(group: ParamGroup) -> run_pb2.ParamGroup:

@@ -9,10 +9,13 @@ from lrkeeper.server.servicers import decode, encode
 from lrkeeper.server.servicers.pages import Pages
 from lrkeeper.server.usecases import runs
 from lrkeeper.server.usecases.acquire_run import acquire_run
-from lrkeeper.server.usecases.added_groups import add_groups
 from lrkeeper.server.usecases.edit_run import Change, edit_run, replace_by_stored
+from lrkeeper.server.usecases.fork_run import fork_run
 from lrkeeper.server.usecases.keeper import Keeper
+from lrkeeper.server.usecases.leave_plan import leave_plan
 from lrkeeper.server.usecases.next_lr import next_lr
+from lrkeeper.server.usecases.report_deviation import report_deviation
+from lrkeeper.server.usecases.rollback_run import rollback_run
 from lrkeeper.v1 import run_service_pb2 as pb
 
 
@@ -46,8 +49,8 @@ class RunServicer:
 
     async def acquire_run(self, request: pb.AcquireRunRequest) -> pb.AcquireRunResponse:
         start, schedule_name, carried = decode.start(request)
-        if start.adds_groups:
-            acquired = await add_groups(self._keeper, start)
+        if start.adds_groups or start.leaves_plan:
+            acquired = await leave_plan(self._keeper, start)
         else:
             acquired = await acquire_run(self._keeper, start, schedule_name, carried)
         uids = {edit.schedule_uid for edit in acquired.edits if edit.schedule_uid}
@@ -89,6 +92,29 @@ class RunServicer:
         if edited.failure is not None:
             response.error.CopyFrom(encode.failure(edited.failure))
         return response
+
+    async def rollback_run(self, request: pb.RollbackRunRequest) -> pb.RollbackRunResponse:
+        back = decode.rollback(request)
+        found = await rollback_run(self._keeper, back, validate_only=request.validate_only)
+        preview, failure = found.preview()
+        response = pb.RollbackRunResponse(
+            branch=found.branch.branch,
+            fence=found.run.fence,
+            frontier=found.run.frontier,
+            revision=found.run.revision,
+            dropped=[encode.edit(edit, found.names) for edit in found.dropped],
+            preview=preview.to_message(),
+        )
+        if failure is not None:
+            response.error.CopyFrom(encode.failure(failure))
+        return response
+
+    async def fork_run(self, request: pb.ForkRunRequest) -> pb.ForkRunResponse:
+        return pb.ForkRunResponse(run=encode.run(await fork_run(self._keeper, decode.fork(request))))
+
+    async def report_deviation(self, request: pb.ReportDeviationRequest) -> pb.ReportDeviationResponse:
+        await report_deviation(self._keeper, decode.deviated(request))
+        return pb.ReportDeviationResponse()
 
     async def get_run(self, request: pb.GetRunRequest) -> pb.GetRunResponse:
         view = await runs.get_run(self._keeper, names.check_name("run", request.run))
@@ -136,6 +162,7 @@ class RunServicer:
             evaluator_version=found.evaluator_version,
             fence=found.fence,
             origin=found.origin,
+            deviations=encode.deviations(found.deviations, step),
         )
         if found.followed is not None:
             response.schedule_name, response.schedule_revision = found.followed
@@ -164,16 +191,7 @@ def _change(request: pb.EditRunRequest) -> tuple[Change, str | None]:
         raise InvalidArgument(
             "expected_revision is missing; give the run's revision as last read", field="expected_revision"
         )
-    replace = request.replace
-    definition, schedule_name = "", None
-    if replace.HasField("schedule"):
-        definition = decode.definition_of(replace.schedule, "replace.schedule")
-    elif replace.schedule_name:
-        schedule_name = names.check_schedule("replace.schedule_name", replace.schedule_name)
-    else:
-        raise InvalidArgument(
-            "replace.schedule is missing; give a schedule or a schedule_name", field="replace.schedule"
-        )
+    definition, schedule_name = decode.replacement(request.replace)
     change = Change(
         run=names.check_name("run", request.run),
         request_id=names.check_request_id(request.request_id),

@@ -6,7 +6,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from lrkeeper.server.runs.records import Block, Branch, Edit, Incarnation, Run, ScheduleRevision
+from lrkeeper.server.runs.records import (
+    Block,
+    Branch,
+    Deviation,
+    Edit,
+    Incarnation,
+    LostEdit,
+    RankProgress,
+    Run,
+    ScheduleRevision,
+)
 
 T = TypeVar("T")
 
@@ -60,6 +70,12 @@ class Transaction(Protocol):
     def branch(self, run_uid: str, branch: int) -> Branch | None:
         """Return a branch with its param groups."""
 
+    def branch_by_request(self, run_uid: str, request_id: str) -> Branch | None:
+        """Return the branch that a request id made."""
+
+    def fork_by_request(self, run_uid: str, request_id: str) -> Branch | None:
+        """Return the first branch of the run that a request id made as a fork of this one."""
+
     def insert_branch(self, branch: Branch) -> None:
         """Store a new branch with its param groups."""
 
@@ -100,6 +116,32 @@ class Transaction(Protocol):
 
     def insert_blocks(self, blocks: tuple[Block, ...]) -> None:
         """Store new blocks."""
+
+    def rank_progress(self, run_uid: str, fence: int, *, lock: bool = False) -> RankProgress | None:
+        """Return what the ranks of a start said last; with `lock`, nobody else changes it in the meantime."""
+
+    def put_rank_progress(self, progress: RankProgress) -> None:
+        """Store what the ranks of a start said last, in the place of what was stored before."""
+
+    def drop_rank_progress(self, run_uid: str, *, below: int) -> None:
+        """Remove what the ranks of starts with smaller fences said."""
+
+    def deviations(
+        self, run_uid: str, *, branch: int | None = None, step: int | None = None, limit: int
+    ) -> list[Deviation]:
+        """Return deviations, the newest first: of one branch or all, of one step or all.
+
+        Raises DataCorrupted if one fails its checksum.
+        """
+
+    def insert_deviation(self, deviation: Deviation) -> None:
+        """Store a deviation. One of the same branch, fence, rank and first step stays, unless it is shorter."""
+
+    def lost_edits(self, run_uid: str) -> list[LostEdit]:
+        """Return edits that were lost, in order of revision."""
+
+    def insert_lost_edit(self, edit: LostEdit) -> None:
+        """Store an edit that was lost. One of the same request id stays as it is."""
 
     def schedule(self, name: str, revision: int | None = None) -> ScheduleRevision | None:
         """Return a revision of a schedule, the head if None, and lock the schedule against changes."""

@@ -107,6 +107,10 @@ runs = Table(
     Column("heard_every", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
     Column("deleted_at", BigInteger),
+    Column("forked_from_uid", UID, index=True),
+    Column("forked_from_name", NAME),
+    Column("forked_from_branch", BigInteger),
+    Column("forked_from_step", BigInteger),
 )
 Index(
     "ix_runs_name",
@@ -141,6 +145,12 @@ branches = Table(
     Column("origin_cursor", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("parameters", Text),
+    Column("author", Text),
+    Column("reason", Text),
+    Column("request_id", UID),
+    Column("digest", String(64)),
+    Column("fence", BigInteger),
+    Index("ix_branches_request_id", "run_uid", "request_id", unique=True),
 )
 
 param_groups = Table(
@@ -168,6 +178,7 @@ incarnations = Table(
     Column("world_size", Integer, nullable=False),
     Column("labels", Text, nullable=False),
     Column("acquired_at", BigInteger, nullable=False),
+    Column("on_resume", String(16)),
     Index("ix_incarnations_fence", "run_uid", "fence", unique=True),
 )
 
@@ -210,4 +221,45 @@ edits = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("parameters", Text),
     Index("ix_edits_request_id", "run_uid", "request_id", unique=True),
+)
+
+rank_progress = Table(
+    "rank_progress",
+    metadata,
+    Column("run_uid", UID, primary_key=True),
+    Column("fence", BigInteger, primary_key=True),
+    Column("data", Text, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+deviations = Table(
+    "deviations",
+    metadata,
+    Column("run_uid", UID, ForeignKey(runs.c.uid), primary_key=True),
+    Column("branch", BigInteger, primary_key=True),
+    Column("fence", BigInteger, primary_key=True),
+    Column("rank", Integer, primary_key=True),
+    Column("first_step", BigInteger, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("tracks", Text, nullable=False),
+    Column("groups", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("crc", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+lost_edits = Table(
+    "lost_edits",
+    metadata,
+    Column("run_uid", UID, ForeignKey(runs.c.uid), primary_key=True),
+    Column("request_id", UID, primary_key=True),
+    Column("branch", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("effective_step", BigInteger, nullable=False),
+    Column("definition", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("found_at", BigInteger, nullable=False),
 )

@@ -6,17 +6,24 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Table as SqlTable
+from sqlalchemy.dialects import postgresql, sqlite
 
 from lrkeeper.errors import DataCorrupted
 from lrkeeper.schedules.table import Table
+from lrkeeper.server.runs.frontier import Heard
 from lrkeeper.server.runs.records import (
     Block,
     Branch,
+    Deviation,
     Edit,
+    ForkedFrom,
     Incarnation,
+    LostEdit,
     Origin,
     ParamGroup,
+    RankProgress,
     Run,
     ScheduleRevision,
 )
@@ -26,6 +33,9 @@ _SCHEDULES = select(
     t.schedules.c.uid, t.schedules.c.name, t.schedules.c.head_revision, *t.schedule_revisions.c[1:]
 ).join(t.schedule_revisions)
 _HEADS = _SCHEDULES.where(t.schedule_revisions.c.revision == t.schedules.c.head_revision)
+
+
+_FORKED_FROM = {"uid": "run_uid", "name": "run", "branch": "branch", "step": "step"}
 
 
 class SqlTransaction:
@@ -52,11 +62,14 @@ class SqlTransaction:
         found = select(t.run_labels).where(t.run_labels.c.run_uid.in_(labels)).order_by(t.run_labels.c.key)
         for label in self._connection.execute(found):
             labels[label.run_uid][label.key] = label.value
-        return [Run(**row._mapping, labels=labels[row.uid]) for row in rows]
+        return [_run(row, labels[row.uid]) for row in rows]
 
     def insert_run(self, run: Run) -> None:
         values = vars(run).copy()
         labels = values.pop("labels")
+        forked = values.pop("forked_from")
+        if forked is not None:
+            values |= {f"forked_from_{name}": getattr(forked, field) for name, field in _FORKED_FROM.items()}
         self._connection.execute(insert(t.runs), values)
         if labels:
             self._connection.execute(
@@ -91,10 +104,20 @@ class SqlTransaction:
     # branches
 
     def branch(self, run_uid: str, branch: int) -> Branch | None:
-        row = self._one(select(t.branches).where(_of(t.branches, run_uid, branch=branch)))
+        return self._branch(_of(t.branches, run_uid, branch=branch))
+
+    def branch_by_request(self, run_uid: str, request_id: str) -> Branch | None:
+        return self._branch(_of(t.branches, run_uid, request_id=request_id))
+
+    def fork_by_request(self, run_uid: str, request_id: str) -> Branch | None:
+        of_forks = t.branches.c.run_uid.in_(select(t.runs.c.uid).where(t.runs.c.forked_from_uid == run_uid))
+        return self._branch(of_forks & (t.branches.c.branch == 1) & (t.branches.c.request_id == request_id))
+
+    def _branch(self, which: Any) -> Branch | None:
+        row = self._one(select(t.branches).where(which))
         if row is None:
             return None
-        groups = select(t.param_groups).where(_of(t.param_groups, run_uid, branch=branch))
+        groups = select(t.param_groups).where(_of(t.param_groups, row.run_uid, branch=row.branch))
         return _branch(
             row,
             self._connection.execute(groups.order_by(t.param_groups.c.place, t.param_groups.c.track)).all(),
@@ -118,6 +141,11 @@ class SqlTransaction:
                 "origin_cursor": origin.cursor,
                 "created_at": branch.created_at,
                 "parameters": _numbers_text(origin.parameters),
+                "author": branch.author or None,
+                "reason": branch.reason or None,
+                "request_id": branch.request_id,
+                "digest": branch.digest,
+                "fence": branch.fence,
             },
         )
         self._connection.execute(
@@ -208,6 +236,68 @@ class SqlTransaction:
         if blocks:
             self._connection.execute(insert(t.blocks), [block_values(block) for block in blocks])
 
+    # ranks
+
+    def rank_progress(self, run_uid: str, fence: int, *, lock: bool = False) -> RankProgress | None:
+        found = select(t.rank_progress).where(_of(t.rank_progress, run_uid, fence=fence))
+        row = self._one(found.with_for_update() if lock else found)
+        if row is None:
+            return None
+        ranks = {rank: Heard(*heard) for rank, *heard in json.loads(row.data)}
+        return RankProgress(run_uid, fence, ranks, row.updated_at)
+
+    def put_rank_progress(self, progress: RankProgress) -> None:
+        ranks = [
+            [rank, heard.applied_step, heard.at, heard.every]
+            for rank, heard in sorted(progress.ranks.items())
+        ]
+        values = {
+            "run_uid": progress.run_uid,
+            "fence": progress.fence,
+            "data": json.dumps(ranks, separators=(",", ":")),
+            "updated_at": progress.updated_at,
+        }
+        self._upsert(t.rank_progress, values, ("data", "updated_at"))
+
+    def drop_rank_progress(self, run_uid: str, *, below: int) -> None:
+        c = t.rank_progress.c
+        self._connection.execute(delete(t.rank_progress).where(c.run_uid == run_uid, c.fence < below))
+
+    def deviations(
+        self, run_uid: str, *, branch: int | None = None, step: int | None = None, limit: int
+    ) -> list[Deviation]:
+        c = t.deviations.c
+        query = select(t.deviations).where(c.run_uid == run_uid)
+        if branch is not None:
+            query = query.where(c.branch == branch)
+        if step is not None:
+            query = query.where(c.first_step <= step, c.first_step + c["count"] > step)
+        order = (c.created_at.desc(), c.branch.desc(), c.fence.desc(), c.first_step.desc(), c.rank)
+        rows = self._connection.execute(query.order_by(*order).limit(limit)).all()
+        return [_deviation(row) for row in rows]
+
+    def insert_deviation(self, deviation: Deviation) -> None:
+        values = {
+            "run_uid": deviation.run_uid,
+            "branch": deviation.branch,
+            "fence": deviation.fence,
+            "rank": deviation.rank,
+            **_table_values(deviation.table),
+            "kind": deviation.kind,
+            "created_at": deviation.created_at,
+        }
+        what = ("count", "tracks", "groups", "data", "crc", "kind", "created_at")
+        self._upsert(t.deviations, values, what, if_more="count")
+
+    def lost_edits(self, run_uid: str) -> list[LostEdit]:
+        c = t.lost_edits.c
+        query = select(t.lost_edits).where(c.run_uid == run_uid).order_by(c.revision, c.request_id)
+        return [LostEdit(**row._mapping) for row in self._connection.execute(query)]
+
+    def insert_lost_edit(self, edit: LostEdit) -> None:
+        values = {column.name: getattr(edit, column.name) for column in t.lost_edits.c}
+        self._upsert(t.lost_edits, values, ())
+
     # schedules
 
     def schedule(self, name: str, revision: int | None = None) -> ScheduleRevision | None:
@@ -266,27 +356,46 @@ class SqlTransaction:
     def delete_schedule(self, uid: str, now: int) -> None:
         self._connection.execute(update(t.schedules).where(t.schedules.c.uid == uid).values(deleted_at=now))
 
+    def _upsert(
+        self, table: SqlTable, values: dict[str, Any], changed: tuple[str, ...], *, if_more: str | None = None
+    ) -> None:
+        """Store a row; where its key is stored already change columns, none or only if one of them grows."""
+        make = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
+        query = make(table).values(values)
+        if not changed:
+            self._connection.execute(query.on_conflict_do_nothing())
+            return
+        key = [column.name for column in table.primary_key]
+        where = None if if_more is None else query.excluded[if_more] > table.c[if_more]
+        to = {name: query.excluded[name] for name in changed}
+        self._connection.execute(query.on_conflict_do_update(index_elements=key, set_=to, where=where))
+
     def _one(self, query: Select[Any]) -> Row[Any] | None:
         return self._connection.execute(query).one_or_none()
 
 
 def block_values(block: Block) -> dict[str, Any]:
     """Return a block's columns, in the table's order."""
-    table = block.table
     return {
         "run_uid": block.run_uid,
         "branch": block.branch,
+        **_table_values(block.table),
+        "revision": block.revision,
+        "fence": block.fence,
+        "cursor": block.cursor,
+        "evaluator_version": block.evaluator_version,
+        "given": block.given,
+    }
+
+
+def _table_values(table: Table) -> dict[str, Any]:
+    return {
         "first_step": table.first_step,
         "count": table.count,
         "tracks": ",".join(table.tracks),
         "groups": table.groups,
         "data": table.data,
         "crc": table.crc,
-        "revision": block.revision,
-        "fence": block.fence,
-        "cursor": block.cursor,
-        "evaluator_version": block.evaluator_version,
-        "given": block.given,
     }
 
 
@@ -297,7 +406,8 @@ def _of(table: Any, run_uid: str, **which: Any) -> Any:
     return condition
 
 
-def _block(row: Row[Any]) -> Block:
+def _table(row: Row[Any]) -> Table:
+    """Return a row's values. Raises DataCorrupted if they fail their checksum."""
     table = Table(
         row.first_step, row._mapping["count"], tuple(row.tracks.split(",")), row.groups, bytes(row.data)
     )
@@ -310,15 +420,32 @@ def _block(row: Row[Any]) -> Block:
             branch=row.branch,
             first_step=table.first_step,
         )
+    return table
+
+
+def _deviation(row: Row[Any]) -> Deviation:
+    table = _table(row)
+    return Deviation(row.run_uid, row.branch, row.fence, row.rank, table, row.kind, row.created_at)
+
+
+def _block(row: Row[Any]) -> Block:
     return Block(
         row.run_uid,
         row.branch,
-        table,
+        _table(row),
         row.revision,
         row.fence,
         row.cursor,
         row.evaluator_version,
         row.given,
+    )
+
+
+def _run(row: Row[Any], labels: Mapping[str, str]) -> Run:
+    values = dict(row._mapping)
+    forked = {field: values.pop(f"forked_from_{name}") for name, field in _FORKED_FROM.items()}
+    return Run(
+        **values, labels=labels, forked_from=None if forked["run_uid"] is None else ForkedFrom(**forked)
     )
 
 
@@ -353,6 +480,11 @@ def _branch(row: Row[Any], columns: Iterable[Row[Any]]) -> Branch:
         ),
         groups=groups,
         created_at=row.created_at,
+        author=row.author or "",
+        reason=row.reason or "",
+        request_id=row.request_id,
+        digest=row.digest,
+        fence=row.fence,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from lrkeeper.errors import (
@@ -15,17 +16,23 @@ from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.presets import preset
 from lrkeeper.server.runs.acquire import Checkpoint, Known, Start, decide
+from lrkeeper.server.runs.frontier import Heard
 from lrkeeper.server.runs.head import in_force
+from lrkeeper.server.runs.lineage import Lineage, having, on_branch
 from lrkeeper.server.runs.records import (
     Branch,
     Edit,
     Incarnation,
+    Origin,
+    RankProgress,
     Run,
 )
+from lrkeeper.server.runs.resume import policy
 from lrkeeper.server.storage.contract import Transaction
 from lrkeeper.server.storage.ids import new_uid
 from lrkeeper.server.usecases.fill import fill
-from lrkeeper.server.usecases.keeper import Keeper, lineage_of
+from lrkeeper.server.usecases.forks import fork_of
+from lrkeeper.server.usecases.keeper import Keeper, lineage_from, lineage_of, still_to_act
 from lrkeeper.server.usecases.origins import Carried, carried_edit, carried_origin, fresh_origin
 
 
@@ -63,12 +70,12 @@ async def acquire_run(
         brought = _with_stored(tx, start, schedule_name)
         run = _find(tx, brought, carried)
         if run is not None and brought.checkpoint is not None and brought.checkpoint.run_uid != run.uid:
-            # The run that this very checkpoint made here before.
+            # The run that was forked where the checkpoint lies, or that this very checkpoint made here before.
             first = lineage_of(tx, run)[-1]
             brought = replace(brought, checkpoint=Checkpoint(run.uid, first.branch, first.origin.step))
         if run is None:
             return _create(tx, brought, carried, now)
-        return _take(tx, brought, carried, run, now)
+        return _take(tx, brought, carried, run, now, keeper.unsaved_ranks(run))
 
     acquired = await keeper.storage.transact(work)
     keeper.lane(acquired.run.uid).head = None
@@ -94,6 +101,8 @@ def _find(tx: Transaction, start: Start, carried: Carried | None) -> Run | None:
     """Return the run to take; None if it shall be created."""
     if start.checkpoint is None:
         return tx.run_by_name(start.run)
+    if (fork := fork_of(tx, start)) is not None:
+        return fork
     run = tx.run_by_uid(start.checkpoint.run_uid)
     if run is not None and run.state != "deleted":
         return run
@@ -138,21 +147,32 @@ def _create(tx: Transaction, start: Start, carried: Carried | None, now: int) ->
     branch = Branch(run.uid, 1, None, None, 1, origin, start.groups, now)
     tx.insert_run(run)
     tx.insert_branch(branch)
-    if carried is not None:
-        definition = codec.to_json(carried.schedule)
-        if not codec.same(definition, origin.definition):
-            # The job's own definition stays what the run began with, so that the next resume is no
-            # surprise; what was in force at the checkpoint comes as the edit it once was.
-            edit = carried_edit(run, origin, definition, now)
-            tx.insert_edit(edit)
-            tx.update_run(run.uid, revision=edit.revision)
-            run = replace(run, revision=edit.revision)
-    tx.insert_incarnation(_incarnation(start, run, origin.step, now))
+    if (edit := _carry(tx, run, origin, carried, now)) is not None:
+        tx.update_run(run.uid, revision=edit.revision)
+        run = replace(run, revision=edit.revision)
+    _begin(tx, start, run, origin.step, now)
     return acquired(tx, run, branch, origin.step, created=True)
 
 
-def _take(tx: Transaction, start: Start, carried: Carried | None, run: Run, now: int) -> Acquired:
-    known = known_of(tx, run, start.incarnation)
+def _carry(tx: Transaction, run: Run, origin: Origin, carried: Carried | None, now: int) -> Edit | None:
+    """Store the edit that a checkpoint's definition was, where the job brings another one.
+
+    The job's own stays what the branch began with, so that the next resume is no surprise.
+    """
+    if carried is None:
+        return None
+    definition = codec.to_json(carried.schedule)
+    if codec.same(definition, origin.definition):
+        return None
+    edit = carried_edit(run, origin, definition, now)
+    tx.insert_edit(edit)
+    return edit
+
+
+def _take(
+    tx: Transaction, start: Start, carried: Carried | None, run: Run, now: int, heard: Mapping[int, Heard]
+) -> Acquired:
+    known = known_of(tx, run, start.incarnation, start, heard)
     grant = decide(start, known, now)
     branch = grant.branch
     if grant.again:
@@ -170,8 +190,12 @@ def _take(tx: Transaction, start: Start, carried: Carried | None, run: Run, now:
             cursor=origin.cursor,
             schedule_uid=start.schedule_uid,
         )
-        branch = Branch(run.uid, run.branch, known.run.branch, None, run.revision, origin, start.groups, now)
+        branch = Branch(
+            run.uid, run.branch, grant.parent, grant.fork_step, run.revision, origin, start.groups, now
+        )
         tx.insert_branch(branch)
+        if (edit := _carry(tx, run, origin, carried, now)) is not None:
+            run = replace(run, revision=edit.revision)
     tx.update_run(
         run.uid,
         fence=run.fence,
@@ -185,46 +209,99 @@ def _take(tx: Transaction, start: Start, carried: Carried | None, run: Run, now:
         cursor=run.cursor,
         schedule_uid=run.schedule_uid,
     )
-    tx.insert_incarnation(_incarnation(start, run, grant.resume_step, now))
+    _begin(tx, start, run, grant.resume_step, now)
     return acquired(tx, run, branch, grant.resume_step)
 
 
-def _incarnation(start: Start, run: Run, resume_step: int, now: int) -> Incarnation:
-    return Incarnation(
-        run_uid=run.uid,
-        incarnation=start.incarnation,
-        fence=run.fence,
-        branch=run.branch,
-        resume_step=resume_step,
-        attempt=start.attempt,
-        world_size=start.world_size,
-        labels=start.holder_labels,
-        acquired_at=now,
+def _begin(tx: Transaction, start: Start, run: Run, step: int, now: int) -> None:
+    """Store a start, and room for what its ranks will say."""
+    tx.insert_incarnation(
+        Incarnation(
+            run_uid=run.uid,
+            incarnation=start.incarnation,
+            fence=run.fence,
+            branch=run.branch,
+            resume_step=step,
+            attempt=start.attempt,
+            world_size=start.world_size,
+            labels=start.holder_labels,
+            acquired_at=now,
+            on_resume=None if policy(start) == "exact" else policy(start),
+        )
     )
+    tx.drop_rank_progress(run.uid, below=run.fence)
+    if start.world_size > 1:  # two servers that made the row at once would lose the word of one
+        tx.put_rank_progress(RankProgress(run.uid, run.fence, {}, now))
 
 
-def known_of(tx: Transaction, run: Run, incarnation: str) -> Known:
-    """Return what a start of the run depends on."""
+def known_of(
+    tx: Transaction,
+    run: Run,
+    incarnation: str,
+    start: Start | None = None,
+    heard: Mapping[int, Heard] = {},
+) -> Known:
+    """Return what a start of the run depends on; of a start's checkpoint only what its `on_resume` asks for."""
+    lineage = lineage_of(tx, run)
+    place = None if start is None else start.checkpoint
+    applied, later, past = None, list[Edit](), Lineage()
+    if start is not None and place is not None:
+        on_timeline = on_branch(lineage, place.branch, place.step)
+        if start.on_resume in ("server", "error"):
+            applied = _applied(tx, run, heard)
+            if applied is not None and on_timeline is not None:
+                applied = max(applied, place.step)  # who saved the checkpoint had applied its step
+        if start.on_resume == "error" and on_timeline is not None:
+            later = still_to_act(tx, lineage, having(lineage, on_timeline, place.step), place.step)
+        if start.on_resume == "checkpoint":
+            past = _past(tx, run, place)
     return Known(
         run=run,
-        lineage=lineage_of(tx, run),
+        lineage=lineage,
         same=tx.incarnation(run.uid, incarnation),
         holder=tx.holder(run.uid, run.fence),
         highest_attempt=tx.highest_attempt(run.uid),
+        applied=applied,
+        later=tuple(later),
+        past=past,
     )
 
 
+def _applied(tx: Transaction, run: Run, heard: Mapping[int, Heard]) -> int | None:
+    """Return the last step that a rank of the newest start is known to have applied."""
+    progress = tx.rank_progress(run.uid, run.fence)
+    ranks = {**(progress.ranks if progress else {}), **heard}
+    return max((rank.applied_step for rank in ranks.values()), default=None)
+
+
+def _past(tx: Transaction, run: Run, place: Checkpoint) -> Lineage:
+    """Return the checkpoint's branch and its past, if it has the checkpoint's step."""
+    past = lineage_from(tx, run.uid, place.branch)
+    if not past:
+        return past
+    branch = having(past, past[0], place.step)
+    if place.step == branch.origin.step:
+        return past
+    blocks = tx.blocks(run.uid, branch.branch, place.step, 1, end=place.step + 1)
+    return past if blocks and place.step > branch.origin.step else ()
+
+
 def acquired(tx: Transaction, run: Run, branch: Branch, step: int, *, created: bool = False) -> Acquired:
-    """Return what a start has got that stands at a step of a branch."""
-    edits = tx.edits(run.uid, branch.branch)
-    schedule, revision = branch.schedule, branch.revision
+    """Return what a start has got that goes on on a branch and stands at a step of it, or of one in its past."""
+    past = lineage_from(tx, run.uid, branch.branch)
+    source = having(past, branch, step)
+    edits = tx.edits(run.uid, source.branch)
+    schedule, revision = source.schedule, source.revision
     for edit in in_force(edits):
         if edit.effective_step <= step:
             schedule, revision = edit.schedule, edit.revision
-    values, cursor, cursor_step = branch.origin.values, branch.origin.cursor, branch.origin.step
+    for after in reversed(past[: past.index(source)]):
+        edits = [edit for edit in edits if edit.effective_step <= after.origin.step]
+        edits += tx.edits(run.uid, after.branch)
+    values, cursor, cursor_step = source.origin.values, source.origin.cursor, source.origin.step
     given = NOTHING
-    if step > branch.origin.step:
-        (block,) = tx.blocks(run.uid, branch.branch, step, 1)
+    if step > source.origin.step:
+        (block,) = tx.blocks(run.uid, source.branch, step, 1)
         values = block.table.cut(step, step + 1)
         cursor, cursor_step = block.cursor, block.table.first_step - 1
         given = block.learned

@@ -15,7 +15,6 @@ from lrkeeper.errors import (
     RequestIdReused,
     RunFinished,
     RunNotFound,
-    ScheduleFails,
     ScheduleNotFound,
     StaleRevision,
     StepOutOfRange,
@@ -30,7 +29,7 @@ from lrkeeper.server.runs.head import Head, head_of
 from lrkeeper.server.runs.limits import MAX_AHEAD
 from lrkeeper.server.runs.records import Branch, Edit, Run, ScheduleRevision, current_row
 from lrkeeper.server.storage.contract import Transaction
-from lrkeeper.server.usecases.fill import fill, known_to
+from lrkeeper.server.usecases.fill import fill_for_run
 from lrkeeper.server.usecases.keeper import Keeper
 from lrkeeper.server.usecases.seek import onwards, plan, seek
 
@@ -191,16 +190,7 @@ def _look(tx: Transaction, change: Change) -> _Look | Edit:
 
 def _filled(change: Change, parameters: Mapping[str, float]) -> Change:
     """Return the change with numbers in its definition, and with those that the run has from then on."""
-    values = {**known_to(change.definition, parameters), **change.parameters}
-    try:
-        definition = fill(change.definition, values)
-    except InvalidArgument as error:
-        if change.parameters:
-            raise
-        raise ScheduleFails(
-            f"run {change.run!r} cannot take the definition: {error}; an edit may give parameters",
-            run=change.run,
-        ) from error
+    definition = fill_for_run(change.run, change.definition, change.parameters, parameters)
     return replace(change, definition=definition, parameters={**parameters, **change.parameters})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lrkeeper.errors import InvalidArgument
+from lrkeeper.errors import InvalidArgument, ScheduleFails
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.composable.parameters import declared_in, filled, has_parameters
 
@@ -25,7 +25,18 @@ def fill_schedule(schedule: Schedule, parameters: Mapping[str, float]) -> Schedu
         raise InvalidArgument(str(error), field="parameters") from error
 
 
-def known_to(definition: str, parameters: Mapping[str, float]) -> dict[str, float]:
-    """Return those of a run's numbers that a definition takes."""
+def fill_for_run(run: str, definition: str, given: Mapping[str, float], known: Mapping[str, float]) -> str:
+    """Return a definition with the numbers that a change gives, and those that the run has where it gives none.
+
+    Raises InvalidArgument, ScheduleFails.
+    """
     declared = declared_in(codec.from_json(definition))
-    return {name: value for name, value in parameters.items() if name in declared}
+    values = {**{name: value for name, value in known.items() if name in declared}, **given}
+    try:
+        return fill(definition, values)
+    except InvalidArgument as error:
+        if given:
+            raise
+        raise ScheduleFails(
+            f"run {run!r} cannot take the definition: {error}; an edit may give parameters", run=run
+        ) from error

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from lrkeeper.errors import RunNotFound
-from lrkeeper.server.runs.frontier import Heard, lowest_applied
-from lrkeeper.server.runs.head import Head, head_of
+from lrkeeper.errors import RunNotFound, StoreChanged
+from lrkeeper.server.runs.frontier import Heard
+from lrkeeper.server.runs.head import Head, head_of, in_force
 from lrkeeper.server.runs.lineage import Lineage
-from lrkeeper.server.runs.records import Run
+from lrkeeper.server.runs.records import Branch, Edit, RankProgress, Run
 from lrkeeper.server.storage.contract import Storage, Transaction
+from lrkeeper.server.usecases.ranks import Ranks, RanksWriter
 
 _LANES = 10_000
 
@@ -22,22 +23,10 @@ _LANES = 10_000
 class Lane:
     """A run's place in memory. `head` is a state that was committed, perhaps not the newest one."""
 
+    ranks: Ranks
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the run moves, so that requests of one process do not conflict in the database."""
     head: Head | None = None
-    ranks: dict[int, Heard] = field(default_factory=dict)
-    ranks_fence: int = 0
-
-    def hear(self, fence: int, rank: int, applied_step: int, now: int) -> int:
-        """Note a rank's progress; return the least step applied by the fence's ranks."""
-        if fence != self.ranks_fence:
-            self.ranks, self.ranks_fence = {}, fence
-        self.ranks[rank] = Heard(applied_step, now)
-        if len(self.ranks) == 1:
-            return applied_step
-        lowest = lowest_applied(self.ranks.values(), now)
-        assert lowest is not None
-        return lowest
 
 
 class Keeper:
@@ -49,7 +38,9 @@ class Keeper:
     def __init__(self, storage: Storage, nanoseconds: Callable[[], int] = time.time_ns) -> None:
         self.storage = storage
         self._nanoseconds = nanoseconds
+        self.listening_since = self.now()
         self._lanes: OrderedDict[str, Lane] = OrderedDict()
+        self._ranks_writer = RanksWriter(storage)
 
     def now(self) -> int:
         """Return the time in microseconds. Nothing but hints depends on it."""
@@ -59,7 +50,7 @@ class Keeper:
         """Return a run's lane, the most recently used last."""
         lane = self._lanes.get(run_uid)
         if lane is None:
-            lane = self._lanes[run_uid] = Lane()
+            lane = self._lanes[run_uid] = Lane(Ranks(self.listening_since))
             if len(self._lanes) > _LANES:
                 self._shed()
         else:
@@ -73,9 +64,41 @@ class Keeper:
 
     async def head(self, run_uid: str, lane: Lane) -> Head:
         """Return the run's head, from memory if it is there. Raises RunNotFound."""
-        if lane.head is None:
-            lane.head = await self.storage.transact(lambda tx: load_head(tx, run_uid), writes=False)
-        return lane.head
+        return lane.head or await self.load(run_uid, lane)
+
+    async def load(self, run_uid: str, lane: Lane) -> Head:
+        """Read the run's head, and where its ranks are. Raises RunNotFound."""
+        head, progress = await self.storage.transact(lambda tx: _load(tx, run_uid), writes=False)
+        if progress is not None:
+            lane.ranks.take(progress.fence, progress.ranks, self.now())
+        lane.head = head
+        return head
+
+    def hear(self, lane: Lane, head: Head, rank: int, applied_step: int, now: int) -> None:
+        """Note the progress of a rank of the start that holds a run."""
+        lane.ranks.hear(head.run.fence, rank, applied_step, now)
+        if head.world_size > 1:  # of a single rank, the run itself tells
+            self._ranks_writer.note(head.run.uid, lane.ranks)
+
+    async def read_ranks(self, head: Head, lane: Lane) -> None:
+        """Learn what other servers have heard of the ranks of the start that holds a run."""
+        run = head.run
+        progress = await self.storage.transact(lambda tx: tx.rank_progress(run.uid, run.fence), writes=False)
+        lane.ranks.take(run.fence, {} if progress is None else progress.ranks, self.now())
+
+    def unsaved_ranks(self, run: Run) -> Mapping[int, Heard]:
+        """Return what this server has heard of a run's ranks and not stored."""
+        lane = self._lanes.get(run.uid)
+        return lane.ranks.unsaved if lane is not None and lane.ranks.fence == run.fence else {}
+
+    async def close(self) -> None:
+        """Store what only memory has."""
+        await self._ranks_writer.close()
+
+
+def _load(tx: Transaction, run_uid: str) -> tuple[Head, RankProgress | None]:
+    head = load_head(tx, run_uid)
+    return head, tx.rank_progress(run_uid, head.run.fence) if head.world_size > 1 else None
 
 
 def load_head(tx: Transaction, run_uid: str) -> Head:
@@ -85,18 +108,43 @@ def load_head(tx: Transaction, run_uid: str) -> Head:
         raise RunNotFound(f"there is no run with the uid {run_uid!r}", run_uid=run_uid)
     branch = tx.branch(run.uid, run.branch)
     assert branch is not None
-    holder = tx.holder(run.uid, run.fence)
-    assert holder is not None
-    return head_of(run, branch, tx.edits(run.uid, run.branch), holder.world_size)
+    holder = tx.holder(run.uid, run.fence)  # none has a run that was taken back, or forked
+    return head_of(run, branch, tx.edits(run.uid, run.branch), 0 if holder is None else holder.world_size)
+
+
+def check_epoch(storage: Storage, store_epoch: str) -> None:
+    """Raise StoreChanged unless a place in a run is one of this database."""
+    if store_epoch != storage.epoch:
+        raise StoreChanged(
+            f"the run was acquired from the database {store_epoch!r}, and this server has "
+            f"{storage.epoch!r}: it was restored or replaced",
+            store_epoch=storage.epoch,
+        )
 
 
 def lineage_of(tx: Transaction, run: Run) -> Lineage:
     """Return the branches whose steps the run's timeline has, the present one first."""
-    found = []
-    number: int | None = run.branch
-    while number is not None:
-        branch = tx.branch(run.uid, number)
-        assert branch is not None
-        found.append(branch)
-        number = None if branch.fork_step is None else branch.parent
+    return lineage_from(tx, run.uid, run.branch)
+
+
+def lineage_from(tx: Transaction, run_uid: str, branch: int) -> Lineage:
+    """Return a branch and those in its past, the branch first; empty if there is no such branch."""
+    found: list[Branch] = []
+    number: int | None = branch
+    while number is not None and (one := tx.branch(run_uid, number)) is not None:
+        found.append(one)
+        number = None if one.fork_step is None else one.parent
     return tuple(found)
+
+
+def still_to_act(tx: Transaction, lineage: Lineage, left: Branch, step: int) -> list[Edit]:
+    """Return the edits that the timeline has after a step of a branch, in the order in which they act.
+
+    Those of a later branch stand for all from its origin on: it took over what was to act.
+    """
+    found: list[Edit] = []
+    for branch in reversed(lineage[: lineage.index(left) + 1]):
+        begins = max(step, branch.origin.step)
+        found = [edit for edit in found if edit.effective_step <= begins]
+        found += [e for e in in_force(tx.edits(branch.run_uid, branch.branch)) if e.effective_step > begins]
+    return found

@@ -14,7 +14,6 @@ from lrkeeper.errors import (
     RunFinished,
     StepOutOfRange,
     StorageUnavailable,
-    StoreChanged,
     UnknownFence,
 )
 from lrkeeper.schedules import Schedule
@@ -28,7 +27,8 @@ from lrkeeper.server.runs.limits import MAX_AHEAD, MAX_STEP, MAX_WORLD_SIZE
 from lrkeeper.server.runs.lineage import end_of
 from lrkeeper.server.runs.records import Block, Branch
 from lrkeeper.server.storage.contract import Advance, Transaction
-from lrkeeper.server.usecases.keeper import Keeper, Lane, lineage_of, load_head
+from lrkeeper.server.usecases.keeper import Keeper, Lane, check_epoch, lineage_of
+from lrkeeper.server.usecases.ranks import STORED_EVERY_US
 
 _TRIES = 8
 
@@ -79,12 +79,7 @@ async def next_lr(keeper: Keeper, steps: Steps) -> Answer:
         StorageUnavailable, StorageFull, DataCorrupted: the database.
     """
     _check(steps)
-    if steps.store_epoch != keeper.storage.epoch:
-        raise StoreChanged(
-            f"the run was acquired from the database {steps.store_epoch!r}, and this server has "
-            f"{keeper.storage.epoch!r}: it was restored or replaced",
-            store_epoch=keeper.storage.epoch,
-        )
+    check_epoch(keeper.storage, steps.store_epoch)
     lane = keeper.lane(steps.run_uid)
     failure = None
     head = lane.head
@@ -93,7 +88,7 @@ async def next_lr(keeper: Keeper, steps: Steps) -> Answer:
             head, failure = await _move(keeper, lane, steps)
     elif steps.fence == head.run.fence:
         _check_rank(head, steps)
-        lane.hear(steps.fence, steps.rank, steps.applied_step, keeper.now())
+        keeper.hear(lane, head, steps.rank, steps.applied_step, keeper.now())
     return await _answer(keeper, head, steps, failure)
 
 
@@ -132,8 +127,9 @@ def _behind(head: Head, steps: Steps) -> bool:
 
 def _covered(head: Head, steps: Steps) -> bool:
     """Return whether all that is asked for is committed, so that nothing would move."""
-    count = min(steps.count, head.most)
-    return steps.branch != head.run.branch or steps.from_step + count <= head.frontier
+    if steps.branch != head.run.branch or steps.from_step <= head.branch.origin.step:
+        return True
+    return steps.from_step + min(steps.count, head.most) <= head.frontier
 
 
 async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure | None]:
@@ -141,21 +137,17 @@ async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure
     for _ in range(_TRIES):
         head = lane.head or await keeper.head(steps.run_uid, lane)
         if _behind(head, steps):
-            head = lane.head = await keeper.storage.transact(
-                lambda tx: load_head(tx, steps.run_uid), writes=False
-            )
+            head = await keeper.load(steps.run_uid, lane)
         now = keeper.now()
-        lowest = steps.applied_step
         if steps.fence == head.run.fence:
             _check_rank(head, steps)
-            lowest = lane.hear(steps.fence, steps.rank, steps.applied_step, now)
+            keeper.hear(lane, head, steps.rank, steps.applied_step, now)
         if _covered(head, steps):
             return head, None
         if steps.fence != head.run.fence:
             raise await _refusal(keeper, head, steps)
         _check_may_move(head, steps)
-        most = head.most
-        target = new_frontier(head.frontier, steps.from_step, min(steps.count, most), lowest, most)
+        target = await _target(keeper, head, lane, steps, now)
         told = _told(head, steps) if steps.given or steps.ahead else ()
         after, blocks, failure = advanced(
             head, min(target, head.frontier + len(told)) if told else target, now, told
@@ -181,17 +173,42 @@ async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure
     raise StorageUnavailable("the run is changing too often; the request may be repeated")
 
 
+async def _target(keeper: Keeper, head: Head, lane: Lane, steps: Steps, now: int) -> int:
+    """Return how far the request moves the frontier, with regard to all ranks of the start."""
+    count = min(steps.count, head.most)
+
+    def target() -> int:
+        lowest = lane.ranks.lowest(now)
+        assert lowest is not None  # the rank that asks was just heard
+        return new_frontier(head.frontier, steps.from_step, count, lowest, head.most)
+
+    if head.world_size == 1:
+        return new_frontier(head.frontier, steps.from_step, count, steps.applied_step, head.most)
+    found = target()
+    if now - lane.ranks.read_at >= STORED_EVERY_US and (
+        found < min(steps.from_step + count, head.frontier + head.most) or lane.ranks.any_silent(now)
+    ):
+        # The rank that holds back, or is silent, may have talked to another server in the meantime.
+        await keeper.read_ranks(head, lane)
+        found = target()
+    return found
+
+
 async def _refusal(keeper: Keeper, head: Head, steps: Steps) -> RunFenced | UnknownFence:
     """Return why a fence that is not the run's moves nothing."""
     run = head.run
     if 1 <= steps.fence < run.fence:
-        return fenced(
-            run, await keeper.storage.transact(lambda tx: tx.holder(run.uid, run.fence), writes=False)
-        )
+        holder = await keeper.storage.transact(lambda tx: tx.holder(run.uid, run.fence), writes=False)
+        return fenced(run, holder, head.branch)
     return UnknownFence(f"fence {steps.fence} is none that run {run.name!r} has given", fence=run.fence)
 
 
 def _check_rank(head: Head, steps: Steps) -> None:
+    if not head.world_size:
+        raise UnknownFence(
+            f"no start holds run {head.run.name!r}: fence {steps.fence} was given to none; acquire the run first",
+            fence=head.run.fence,
+        )
     if steps.rank >= head.world_size:
         raise InvalidArgument(
             f"rank is {steps.rank}; the start that holds run {head.run.name!r} has the ranks 0 to "
@@ -204,8 +221,6 @@ def _check_may_move(head: Head, steps: Steps) -> None:
     run = head.run
     if run.state == "finished":
         raise RunFinished(f"run {run.name!r} is finished and takes no more steps", run=run.name)
-    if steps.from_step <= head.branch.origin.step:
-        raise StepOutOfRange(_before_origin(run.name, head.branch.origin.step, steps.from_step))
     if steps.from_step > head.frontier + MAX_AHEAD:
         raise StepOutOfRange(
             f"from_step is {steps.from_step}; run {run.name!r} has got to {head.frontier}, "
@@ -260,8 +275,9 @@ async def _answer(keeper: Keeper, head: Head, steps: Steps, failure: Failure | N
             return Answer(None, None, head.frontier, failure, None)
         recent = _recent(head, steps, end)
         if recent is None:
-            blocks = await keeper.storage.transact(
-                lambda tx: _stored(tx, steps, head.branch, end), writes=False
+            blocks, end = await keeper.storage.transact(
+                lambda tx, end=end: _stored(tx, steps, head.branch, end),  # type: ignore[misc]
+                writes=False,
             )
         else:
             blocks = recent
@@ -305,8 +321,16 @@ def _recent(head: Head, steps: Steps, end: int) -> list[Block] | None:
     return [b for b in recent if b.table.first_step < end and b.table.end_step > steps.from_step]
 
 
-def _stored(tx: Transaction, steps: Steps, branch: Branch, end: int) -> list[Block]:
-    """Return the blocks that hold committed steps. Raises DataCorrupted if there is a gap."""
+def _stored(tx: Transaction, steps: Steps, branch: Branch, end: int) -> tuple[list[Block], int]:
+    """Return the blocks that hold committed steps, and the end of the steps: that of one branch's, at most.
+
+    Raises StepOutOfRange, and DataCorrupted if there is a gap.
+    """
+    while steps.from_step <= branch.origin.step and branch.fork_step is not None:
+        end = min(end, branch.fork_step + 1)
+        earlier = tx.branch(steps.run_uid, branch.parent or 0)
+        assert earlier is not None
+        branch = earlier
     if steps.from_step <= branch.origin.step:
         run = tx.run_by_uid(steps.run_uid)
         name = run.name if run else steps.run_uid
@@ -325,7 +349,7 @@ def _stored(tx: Transaction, steps: Steps, branch: Branch, end: int) -> list[Blo
             branch=branch.branch,
             first_step=step,
         )
-    return blocks
+    return blocks, end
 
 
 def _of_other_branch(tx: Transaction, head: Head, steps: Steps) -> tuple[list[Block], int]:
@@ -355,9 +379,8 @@ def _of_other_branch(tx: Transaction, head: Head, steps: Steps) -> tuple[list[Bl
         most = min(most, end)
     found = tx.blocks(steps.run_uid, steps.branch, steps.from_step, most - steps.from_step, end=most)
     if not found and steps.from_step > branch.origin.step:
-        raise fenced(head.run, tx.holder(head.run.uid, head.run.fence))
-    end = min(most, found[-1].table.end_step) if found else most
-    return _stored(tx, steps, branch, end), end
+        raise fenced(head.run, tx.holder(head.run.uid, head.run.fence), head.branch)
+    return _stored(tx, steps, branch, min(most, found[-1].table.end_step) if found else most)
 
 
 def definition_at(tx: Transaction, run_uid: str, branch: int, step: int) -> Schedule:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from lrkeeper.errors import BranchNotFound, RunInUse, RunNotFound, StepOutOfRange, UnknownFence
 from lrkeeper.schedules import Schedule
@@ -11,11 +11,15 @@ from lrkeeper.schedules.cursor import EVALUATOR_VERSION
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.acquire import fenced, heard_lately
+from lrkeeper.server.runs.frontier import Heard, silent
 from lrkeeper.server.runs.head import in_force
 from lrkeeper.server.runs.lineage import Lineage, at_step
-from lrkeeper.server.runs.records import Block, Branch, Edit, Incarnation, Run
+from lrkeeper.server.runs.records import Block, Branch, Deviation, Edit, Incarnation, LostEdit, Run
 from lrkeeper.server.storage.contract import Transaction
 from lrkeeper.server.usecases.keeper import Keeper, lineage_of
+
+_MAX_DEVIATIONS = 100
+_MAX_RANKS = 10_000  # the slowest: an answer has so much room
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,19 @@ class RunView:
     edits: list[Edit]
     names: Mapping[str, str]
     """Names of the stored schedules that the edits speak of, by uid."""
+    ranks: tuple[RankView, ...] = ()
+    deviations: list[Deviation] = field(default_factory=list)
+    """The newest first."""
+    lost_edits: list[LostEdit] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RankView:
+    """Where a rank of the start is that holds a run, as it said last."""
+
+    rank: int
+    heard: Heard
+    silent: bool
 
 
 @dataclass(frozen=True)
@@ -52,11 +69,13 @@ class Explanation:
     holder: Incarnation | None
     origin: bool
     given: Given
+    deviations: list[Deviation]
+    """What ranks had at the step instead."""
 
 
 async def get_run(keeper: Keeper, name: str) -> RunView:
     """Return a run. Raises RunNotFound."""
-    return await keeper.storage.transact(lambda tx: _view(tx, _named(tx, name)), writes=False)
+    return await keeper.storage.transact(lambda tx: _whole_view(keeper, tx, _named(tx, name)), writes=False)
 
 
 async def list_runs(
@@ -66,7 +85,7 @@ async def list_runs(
 
     def read(tx: Transaction) -> list[RunView]:
         found = tx.runs(before_uid=before_uid, limit=limit, labels=labels, state=state)
-        return [_view(tx, run) for run in found]
+        return [view_of(tx, run) for run in found]
 
     return await keeper.storage.transact(read, writes=False)
 
@@ -95,9 +114,7 @@ async def explain(keeper: Keeper, name: str, step: int, branch: int | None) -> E
         found = at_step(lineage_of(tx, run), step) if branch is None else _branch(tx, run, branch)
         origin, source = found.origin, found
         while step == source.origin.step and source.fork_step is not None and source.parent is not None:
-            source = _branch(
-                tx, run, source.parent
-            )  # the step is the earlier branch's, before groups were added
+            source = _branch(tx, run, source.parent)  # the step is the earlier branch's
         if step == source.origin.step:
             maker = tx.first_holder(run.uid, source.branch)
             first = tx.blocks(run.uid, source.branch, step + 1, 1) if maker is None else []
@@ -132,6 +149,7 @@ async def explain(keeper: Keeper, name: str, step: int, branch: int | None) -> E
             holder=tx.holder(run.uid, fence),
             origin=step == source.origin.step,
             given=given,
+            deviations=tx.deviations(run.uid, branch=source.branch, step=step, limit=_MAX_DEVIATIONS),
         )
 
     return await keeper.storage.transact(read, writes=False)
@@ -146,11 +164,11 @@ async def finish_run(keeper: Keeper, name: str, fence: int | None) -> RunView:
         if fence is not None and not 1 <= fence <= run.fence:
             raise UnknownFence(f"fence {fence} is none that run {run.name!r} has given", fence=run.fence)
         if fence is not None and fence != run.fence:
-            raise fenced(run, tx.holder(run.uid, run.fence))
+            raise fenced(run, tx.holder(run.uid, run.fence), _branch(tx, run, None))
         if run.state != "finished":
             tx.update_run(run.uid, state="finished", finished_at=now)
             run = replace(run, state="finished", finished_at=now)
-        return _view(tx, run)
+        return _whole_view(keeper, tx, run)
 
     view = await keeper.storage.transact(work)
     keeper.lane(view.run.uid).head = None
@@ -163,13 +181,15 @@ async def delete_run(keeper: Keeper, name: str, *, force: bool) -> None:
 
     def work(tx: Transaction) -> str:
         run = _named(tx, name)
-        if run.state == "active" and heard_lately(run, now) and not force:
+        holder = tx.holder(run.uid, run.fence)
+        if holder is not None and run.state == "active" and heard_lately(run, now) and not force:
             raise RunInUse(
-                f"run {name!r} is in use: {tx.holder(run.uid, run.fence)} was heard of "
+                f"run {name!r} is in use: {holder} was heard of "
                 f"{max(0, now - run.heard_at) // 1_000_000} s ago; end the job, or use force",
                 run=name,
             )
         tx.update_run(run.uid, state="deleted", deleted_at=now, schedule_uid=None)
+        tx.drop_rank_progress(run.uid, below=run.fence + 1)
         return run.uid
 
     uid = await keeper.storage.transact(work)
@@ -199,7 +219,8 @@ def _branch(tx: Transaction, run: Run, branch: int | None) -> Branch:
     return found
 
 
-def _view(tx: Transaction, run: Run) -> RunView:
+def view_of(tx: Transaction, run: Run) -> RunView:
+    """Return a run and what belongs to it."""
     lineage = lineage_of(tx, run)
     branch = lineage[0]
     edits = tx.edits(run.uid)
@@ -220,6 +241,22 @@ def _view(tx: Transaction, run: Run) -> RunView:
         latest=latest,
         edits=edits,
         names=names,
+    )
+
+
+def _whole_view(keeper: Keeper, tx: Transaction, run: Run) -> RunView:
+    """Return a run with what its ranks said and did."""
+    now, since = keeper.now(), keeper.listening_since
+    stored = tx.rank_progress(run.uid, run.fence)
+    ranks = {**(stored.ranks if stored else {}), **keeper.unsaved_ranks(run)}
+    if len(ranks) > _MAX_RANKS:
+        slowest = sorted(ranks, key=lambda rank: ranks[rank].applied_step)[:_MAX_RANKS]
+        ranks = {rank: ranks[rank] for rank in slowest}
+    return replace(
+        view_of(tx, run),
+        ranks=tuple(RankView(rank, ranks[rank], silent(ranks[rank], now, since)) for rank in sorted(ranks)),
+        deviations=tx.deviations(run.uid, limit=_MAX_DEVIATIONS),
+        lost_edits=tx.lost_edits(run.uid),
     )
 
 

@@ -1,4 +1,4 @@
-"""AcquireRun with `adds_groups`: a run goes on with the param groups that its job has added in training."""
+"""AcquireRun of the holder, who leaves the plan: with param groups added in training, or for a changed value."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.cursor import Cursor, extend
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.acquire import Start
-from lrkeeper.server.runs.added_groups import grown
-from lrkeeper.server.runs.head import in_force
-from lrkeeper.server.runs.lineage import Lineage
+from lrkeeper.server.runs.leaving import grown
+from lrkeeper.server.runs.lineage import having
 from lrkeeper.server.runs.records import Branch, Edit, Origin, Run, base_row, current_row
 from lrkeeper.server.storage.contract import Transaction
-from lrkeeper.server.storage.ids import new_uid
 from lrkeeper.server.usecases.acquire_run import Acquired, acquired, known_of
-from lrkeeper.server.usecases.keeper import Keeper
+from lrkeeper.server.usecases.branching import evaluated, in_force_at, numbered, standing
+from lrkeeper.server.usecases.keeper import Keeper, still_to_act
 from lrkeeper.server.usecases.origins import ANYTHING
-from lrkeeper.server.usecases.seek import seek
 
 _TRIES = 8
 
@@ -33,8 +31,8 @@ class _Plan:
     edits: list[Edit]
 
 
-async def add_groups(keeper: Keeper, start: Start) -> Acquired:
-    """Give the holder of a run a branch with more param groups, from the checkpoint's step on.
+async def leave_plan(keeper: Keeper, start: Start) -> Acquired:
+    """Give the holder of a run a branch from the checkpoint's step on, perhaps with more param groups.
 
     The same again, also from another rank or a later start, gets the same branch. Edits that were to act
     later act there, at the same steps.
@@ -63,21 +61,9 @@ def _look(tx: Transaction, start: Start) -> Acquired | tuple[Acquired, Branch, l
     branch = grown(start, known)
     if branch is not None:
         return acquired(tx, run, branch, step)
-    left = next(b for b in known.lineage if b.branch == start.checkpoint.branch)
-    return acquired(tx, run, left, step), left, _still_to_act(tx, known.lineage, left, step)
-
-
-def _still_to_act(tx: Transaction, lineage: Lineage, left: Branch, step: int) -> list[Edit]:
-    """Return the edits that the timeline has after a step of a branch, in the order in which they act.
-
-    Those of a later branch stand for all from its origin on: it took over what was to act.
-    """
-    found: list[Edit] = []
-    for branch in reversed(lineage[: lineage.index(left) + 1]):
-        begins = max(step, branch.origin.step)
-        found = [edit for edit in found if edit.effective_step <= begins]
-        found += [e for e in in_force(tx.edits(branch.run_uid, branch.branch)) if e.effective_step > begins]
-    return found
+    number = start.checkpoint.branch
+    left = having(known.lineage, next(b for b in known.lineage if b.branch == number), step)
+    return acquired(tx, run, left, step), left, still_to_act(tx, known.lineage, left, step)
 
 
 async def _planned(look: tuple[Acquired, Branch, list[Edit]], start: Start, now: int) -> _Plan:
@@ -85,18 +71,13 @@ async def _planned(look: tuple[Acquired, Branch, list[Edit]], start: Start, now:
     place, left, later = look
     run, step = place.run, place.resume_step
     base = base_row(start.groups)
-    cursor, _, failure = extend(
-        place.schedule,
-        left.base,
-        Cursor.from_json(place.cursor, left.base),
-        step - place.cursor_step,
-        place.given,
-    )
-    assert failure is None, failure  # the step is committed
-    added = current_row(start.groups[len(left.groups) :])
-    row = {track: (*cursor.row[track], *added[track]) for track in base}
-    cursor = cursor._replace(step=step, row=row)
-    edits = tuple(e for e in place.edits if e.revision == place.revision and e.effective_step <= step)
+    cursor = standing(place, left)
+    more = start.groups[len(left.groups) :]
+    added = current_row(more) if more else {}
+    row = {track: (*cursor.row[track], *added.get(track, ())) for track in base}
+    cursor = cursor._replace(row=row)
+    text = cursor.to_json(base)
+    edits = in_force_at(place, text)
     definition = start.definition or left.origin.definition  # none: it follows a stored schedule
     same = definition == left.origin.definition
     _try(codec.from_json(edits[0].definition if edits else definition), cursor, start)
@@ -106,30 +87,11 @@ async def _planned(look: tuple[Acquired, Branch, list[Edit]], start: Start, now:
         schedule_revision=left.origin.schedule_revision if same else None,
         step=step,
         values=Table.from_rows(step, [row]),
-        cursor=cursor.to_json(base),
+        cursor=text,
         parameters=left.origin.parameters,
     )
-    revision = run.revision + 1
-    branch = Branch(run.uid, run.branch + 1, left.branch, step, revision, origin, start.groups, now)
-    carried = [replace(edit, effective_step=step, cursor=origin.cursor) for edit in edits]
-    for edit in later:
-        try:
-            reached = await seek(edit.schedule, base, current_row(start.groups), edit.effective_step - 1)
-        except ScheduleFails as error:
-            raise ScheduleFails(
-                f"the edit of revision {edit.revision}, which is to act from step {edit.effective_step} on, does not "
-                f"go with {len(start.groups)} param groups: {error}",
-                **error.details,
-            ) from error
-        carried.append(replace(edit, cursor=reached.to_json(base)))
-    return _Plan(
-        run,
-        branch,
-        [
-            replace(edit, revision=revision + place, branch=branch.branch, request_id=new_uid(), digest="")
-            for place, edit in enumerate(carried, start=1)
-        ],
-    )
+    branch = Branch(run.uid, run.branch + 1, left.branch, step, run.revision + 1, origin, start.groups, now)
+    return _Plan(run, branch, numbered([*edits, *await evaluated(later, start.groups)], branch))
 
 
 def _try(schedule: Schedule, cursor: Cursor, start: Start) -> None:

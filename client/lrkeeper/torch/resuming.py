@@ -1,0 +1,72 @@
+"""A job resumes from a state dict: which run that leads to, and what was decided, for people to read."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+
+from lrkeeper import errors, views
+from lrkeeper.client import Client
+from lrkeeper.schedules import Schedule
+from lrkeeper.torch.runs import Runs
+from lrkeeper.torch.ticket import Ticket
+
+_log = logging.getLogger("lrkeeper")
+
+_LOOK_SECONDS = 3.0
+
+
+def is_fork(runs: Runs, name: str, ticket: Ticket) -> bool:
+    """Return whether the server has a run of that name that was forked from the ticket's; it looks at the step."""
+    if isinstance(runs, Client):
+        with suppress(errors.RunNotFound):
+            return forked_from(runs.get_run(name, patience=_LOOK_SECONDS)) == ticket.place.run_uid
+    return False
+
+
+def forked_from(run: views.Run) -> str | None:
+    """Return the uid of the run that a run was forked from."""
+    return None if run.forked_from is None else run.forked_from.run_uid
+
+
+def tell(
+    start: views.Start, place: views.Place, ticket: Ticket | None, groups: tuple[views.Group, ...]
+) -> None:
+    """Log who wins where the job, its checkpoint and the run say different things."""
+    if ticket is None or start.checkpoint is None:
+        return
+    step = start.checkpoint.step
+    if place.resume_step != step:
+        _log.warning(
+            "run %r goes on at step %d, which it applied last, not at its checkpoint's %d (on_resume='server')",
+            place.run,
+            place.resume_step,
+            step,
+        )
+    elif start.on_resume == "checkpoint" and not place.created:
+        _log.warning(
+            "run %r goes on from its checkpoint of step %d, on branch %d, with what the checkpoint carries: %s "
+            "(on_resume='checkpoint')",
+            place.run,
+            step,
+            place.branch,
+            ticket.schedule,
+        )
+    if (
+        isinstance(start.schedule, Schedule)
+        and start.on_resume == "checkpoint"
+        and start.schedule != ticket.schedule
+    ):
+        _log.warning(
+            "the job brings %s, the checkpoint %s; the checkpoint's wins", start.schedule, ticket.schedule
+        )
+    for number, (ours, theirs) in enumerate(zip(groups, ticket.groups, strict=False)):
+        for track, value in theirs.initial.items():
+            if ours.initial.get(track, value) != value:
+                _log.warning(
+                    "param group %d has the base %s %r in the job and %r in its checkpoint; the checkpoint's wins",
+                    number,
+                    track,
+                    ours.initial[track],
+                    value,
+                )

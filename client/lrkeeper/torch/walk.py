@@ -1,0 +1,182 @@
+"""From step to step on a run: with rows from memory, or from the server, or without it if need be."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from dataclasses import replace
+
+from lrkeeper import errors
+from lrkeeper.client import Client
+from lrkeeper.schedules.given import NOTHING, Given
+from lrkeeper.torch import launch
+from lrkeeper.torch.options import Options
+from lrkeeper.torch.outage import Deviation, Outage, Plan, plan_for
+from lrkeeper.torch.quick import Quick
+from lrkeeper.torch.runs import Runs
+from lrkeeper.torch.source import runs_of
+from lrkeeper.torch.supply import AWAY, Supply, failure_of, hangs_on
+from lrkeeper.torch.ticket import Ticket
+from lrkeeper.views import Window
+
+_log = logging.getLogger("lrkeeper")
+
+_GRACE = 10.0
+"""Seconds that a step waits for a server before it goes on without, where it may."""
+
+
+class Walk:
+    """Where a scheduler stands on its run, and the steps from there. Knows neither the scheduler nor the optimizer."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self._runs: Runs | None = None
+        self._ticket: Ticket | None = None
+        self._supply = Supply(options.seconds_ahead, options.max_stall)
+        self._quick: Quick | None = None
+        self._outage: Outage | None = None
+        self._unreported: list[Deviation] = []
+
+    @property
+    def ticket(self) -> Ticket | None:
+        """The place; None until the run is opened or a state dict is loaded."""
+        quick = self._quick
+        if quick is not None and self._ticket is not None and quick.step != self._ticket.step:
+            window = self._supply.at(quick.step)
+            assert window is not None
+            self._ticket = self._ticket.moved(quick.step, window)
+        return self._ticket
+
+    @ticket.setter
+    def ticket(self, ticket: Ticket | None) -> None:
+        self.rest()
+        self._ticket = ticket
+
+    @property
+    def row(self) -> dict[str, tuple[float, ...]] | None:
+        """The values of each group here, by track."""
+        ticket = self.ticket
+        return None if ticket is None else ticket.values.row(ticket.step)
+
+    @property
+    def is_next_committed(self) -> bool:
+        """Whether the next step is known to be committed: it is gone through again, held, or a rank is ahead."""
+        ticket = self.ticket
+        return ticket is not None and ticket.step + 1 < max(ticket.place.frontier, self._supply.frontier)
+
+    def rest(self) -> Quick | None:
+        """End the quick steps, if there were any; return what took them."""
+        quick = self._quick
+        if quick is not None:
+            self._ticket = self.ticket
+            self._quick = None
+            quick.end()
+        return quick
+
+    def quicken(self, quick: Quick) -> bool:
+        """Let the next steps be taken from memory, as far as they are held. False if none is."""
+        self._quick = quick
+        if self.more(quick):
+            return True
+        self._quick = None
+        return False
+
+    def more(self, quick: Quick) -> bool:
+        """See to it that a quick step has rows to take; False if it must be taken the slow way."""
+        ticket = self.ticket
+        if quick is not self._quick or ticket is None or self._outage is not None:
+            return False
+        self.look_ahead()
+        window = self._supply.at(ticket.step + 1)
+        if window is None or window.table is None:
+            return False
+        end = min(window.table.end_step, self._supply.next_look(ticket.step))
+        quick.load(window.table, ticket.step, max(end, ticket.step + 2))
+        return True
+
+    def look_ahead(self) -> None:
+        """Ask for rows to come in the background, if it is time."""
+        if self._ticket is not None and self._outage is None:
+            self._supply.look_ahead(self._connected(), self._ticket)
+
+    def next(self, given: Given = NOTHING) -> Ticket:
+        """Return the ticket of the next step, which is given this; the position stays.
+
+        Raises what NextLr does; BadAnswer; Stalled; and at the step that the schedule cannot reach, torch's
+        exception there.
+        """
+        ticket = self.ticket
+        assert ticket is not None
+        if given.seen is not None or given.epoch is not None:
+            ticket = replace(ticket, one_by_one=True)
+        runs = self._connected()
+        window = None
+        if self._outage is not None:
+            window = self._back(runs, ticket, given, self._outage)
+            error: Exception | None = None
+        else:
+            plan = self.plan
+            patience = self.options.max_stall if plan == "wait" else min(_GRACE, self.options.max_stall)
+            try:
+                window = self._supply.take(runs, ticket, given, patience)
+            except AWAY as away:
+                if plan == "wait":
+                    raise
+                error = away
+                self._outage = Outage(plan, ticket)
+        if window is None:
+            assert self._outage is not None
+            window = self._outage.next(runs, ticket, given, error)
+        elif self._unreported:
+            self._report(runs)
+        if window.table is None:
+            raise failure_of(window, ticket)
+        return ticket.moved(ticket.step + 1, window)
+
+    @property
+    def plan(self) -> Plan:
+        """What a step does that has no row and no server. Raises ValueError if the ranks could part."""
+        together = launch.world()[1] == 1 or self.options.synchronised == "broadcast"
+        return plan_for(self.options.outage, together=together)
+
+    @property
+    def deviation(self) -> Deviation | None:
+        """What has been used instead of the run's rows up to here, if that has not ended."""
+        return None if self._outage is None else self._outage.deviation
+
+    # Within.
+
+    def _connected(self) -> Runs:
+        if self._runs is None:
+            self._runs = runs_of(self.options.settings, broadcast=self.options.synchronised == "broadcast")
+        return self._runs
+
+    def _back(self, runs: Runs, ticket: Ticket, given: Given, outage: Outage) -> Window | None:
+        """Return the row of the next step if the server is back, once the run has the steps since."""
+        try:
+            for step, told in outage.untold(hangs_on):
+                if self._supply.retry(runs, step, told) is None:
+                    return None
+            window = self._supply.retry(runs, ticket, given)
+        except errors.RunFenced:
+            self._end_outage(runs)
+            raise
+        if window is not None:
+            _log.warning("run %r answers again at step %d", ticket.place.run, ticket.step + 1)
+            self._end_outage(runs)
+        return window
+
+    def _end_outage(self, runs: Runs) -> None:
+        assert self._outage is not None
+        if (deviation := self._outage.deviation) is not None:
+            self._unreported.append(deviation)
+        self._outage = None
+        self._report(runs)
+
+    def _report(self, runs: Runs) -> None:
+        """Tell the run what was used instead of its rows; what cannot be told now is told later."""
+        if isinstance(runs, Client):
+            with suppress(*AWAY):
+                while self._unreported:
+                    runs.report_deviation(*self._unreported[0])
+                    del self._unreported[0]
