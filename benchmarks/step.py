@@ -103,8 +103,12 @@ def compare(groups: int, steps: int, pace: float, name: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the comparison."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=1_000_000, help="steps of each kind, for each number of groups")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--steps", type=int, default=1_000_000, help="steps of each kind, for each number of groups"
+    )
     parser.add_argument("--groups", type=int, nargs="+", default=[1, 2, 8, 100])
     parser.add_argument("--pace", type=float, default=50.0, help="microseconds a step lasts at least")
     parser.add_argument("--window", type=int, default=900, help="steps ahead that are held, by the horizon")
@@ -116,7 +120,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             os.environ["LRKEEPER_SERVER"] = server.address
             pace = options.pace * 1e-6
             os.environ["LRKEEPER_HORIZON"] = str(options.window * pace)
-            print(f"{options.steps} steps of each kind, {options.pace:.0f} us a step, windows of {options.window} steps")
+            print(
+                f"{options.steps} steps of each kind, {options.pace:.0f} us a step, windows of {options.window} steps"
+            )
             for groups in options.groups:
                 compare(groups, options.steps, pace, f"step-{groups}")
             with Client(server.address) as client:

@@ -23,15 +23,26 @@ if TYPE_CHECKING:
     from lrkeeper import schedules as schedules
     from lrkeeper.client import Client
     from lrkeeper.errors import LrkeeperError, RunFenced
+    from lrkeeper.torch.optimizer_steps import OptimizerSteps
     from lrkeeper.torch.remote_lr import RemoteLR
 
 __version__ = "0.1.0"
 
-__all__ = ["Client", "LrkeeperError", "RemoteLR", "RunFenced", "errors", "lr_scheduler", "schedules"]
+__all__ = [
+    "Client",
+    "LrkeeperError",
+    "OptimizerSteps",
+    "RemoteLR",
+    "RunFenced",
+    "errors",
+    "lr_scheduler",
+    "schedules",
+]
 
 _HOMES = {
     "Client": "lrkeeper.client",
     "LrkeeperError": "lrkeeper.errors",
+    "OptimizerSteps": "lrkeeper.torch.optimizer_steps",
     "RemoteLR": "lrkeeper.torch.remote_lr",
     "RunFenced": "lrkeeper.errors",
 }

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from google.protobuf.message import Message
 
-from lrkeeper import messages, views
+from lrkeeper import messages, repairs, views
+from lrkeeper.channel import Channel
 from lrkeeper.connection import Connection
 from lrkeeper.errors import BadAnswer
 from lrkeeper.schedules import Schedule, codec
@@ -62,8 +63,10 @@ class Client:
     def acquire_run(self, start: views.Start, *, patience: float | None = None) -> views.Place:
         """Take a run for a start of a job, creating it if it is new."""
         request = messages.acquire_request(start)
-        answer = self._call(lambda c: c.runs.AcquireRun, request, patience=patience)
-        return messages.place(start, answer)
+        answer = self._call(lambda c: c.runs.AcquireRun, request, patience=patience, quick=True)
+        place = messages.place(start, answer)
+        repairs.say(start, place)
+        return place
 
     def next_lr(
         self,
@@ -75,6 +78,7 @@ class Client:
         revision: int,
         given: Given = NOTHING,
         ahead: Sequence[Mapping[str, float]] = (),
+        frontier: int | None = None,
         patience: float | None = None,
     ) -> views.Window:
         """Return `count` steps' values from `from_step`, as many as there are; see NextLr.
@@ -88,6 +92,8 @@ class Client:
             given: what the one step learned from outside.
             ahead: what the job will have behind it at the other steps, if it knows: totals by "tokens", "samples"
                 and "epochs", one mapping for each.
+            frontier: the highest frontier of the branch that this rank has seen; the place's if None. A database that
+                has less answers StoreChanged, and commits nothing.
             patience: as the class's.
         """
         request = run_service_pb2.NextLrRequest(
@@ -103,8 +109,9 @@ class Client:
             revision=revision,
             given=given.to_message() if given else None,
             ahead=[run_pb2.Progress(**totals) for totals in ahead],
+            frontier=place.frontier if frontier is None else frontier,
         )
-        answer = self._call(lambda c: c.runs.NextLr, request, patience=patience)
+        answer = self._call(lambda c: c.runs.NextLr, request, patience=patience, quick=True)
         window = messages.window(request, answer)
         table = window.table
         if table is not None:
@@ -143,7 +150,7 @@ class Client:
     def get_run(self, run: str, *, patience: float | None = None) -> views.Run:
         """Return a run with its edits."""
         request = run_service_pb2.GetRunRequest(run=run)
-        return messages.run(self._call(lambda c: c.runs.GetRun, request, patience=patience).run)
+        return messages.run(self._call(lambda c: c.runs.GetRun, request, patience=patience, quick=True).run)
 
     def list_runs(
         self,
@@ -433,7 +440,7 @@ class Client:
     def get_server(self, *, patience: float | None = None) -> views.Server:
         """Return what the server says of itself."""
         request = server_service_pb2.GetServerRequest()
-        answer = self._call(lambda c: c.about.GetServer, request, patience=patience)
+        answer = self._call(lambda c: c.about.GetServer, request, patience=patience, quick=True)
         return views.Server(
             version=answer.version,
             evaluator_version=answer.evaluator_version,
@@ -445,14 +452,15 @@ class Client:
 
     def _call(
         self,
-        method: Callable[[Connection], Callable[..., R]],
+        method: Callable[[Channel], Callable[..., R]],
         request: Message,
         timeout: float | None = None,
         patience: float | None = None,
+        *,
+        quick: bool = False,
     ) -> R:
-        return self._connection.call(
-            method, request, timeout=timeout, patience=self._patience if patience is None else patience
-        )
+        patience = self._patience if patience is None else patience
+        return self._connection.call(method, request, timeout=timeout, patience=patience, quick=quick)
 
 
 def this_author() -> str:

@@ -1,72 +1,90 @@
-"""The wire: a sync channel, a deadline on every call, retries where they are safe, errors by reason.
-
-Sync on purpose: DataLoader workers fork, which a sync channel survives and an aio channel in the parent
-does not.
-"""
+"""The wire: a deadline on every call, retries where they are safe, errors by reason."""
 
 from __future__ import annotations
 
 import logging
 import os
 import random
+import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
 
 import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 from lrkeeper import errors
-from lrkeeper.v1.run_service_pb2_grpc import RunServiceStub
-from lrkeeper.v1.schedule_service_pb2_grpc import ScheduleServiceStub
-from lrkeeper.v1.server_service_pb2_grpc import ServerServiceStub
+from lrkeeper.channel import Channel
+from lrkeeper.forks import forks
 
 _log = logging.getLogger("lrkeeper")
 
-_OPTIONS = (
-    ("grpc.max_receive_message_length", 64 << 20),  # a listing of large runs
-    ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 5_000),  # how long a connection may take to be made, despite the name
-    ("grpc.max_reconnect_backoff_ms", 1_000),
-    ("grpc.use_local_subchannel_pool", 1),  # or a new channel would get the old one's connection
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-)
 _LOUD_AFTER = 5.0
+_LOUD_EVERY = 15.0
 _LONGEST_PAUSE = 1.0
+_QUICK_SECONDS = 3.0  # two of these and a new channel are well below 10 s
 
 R = TypeVar("R")
 
 
+@dataclass
+class _Outcome(Generic[R]):
+    """What came of one try."""
+
+    answer: R | None = None
+    failure: errors.LrkeeperError | None = None
+
+
 class Connection:
-    """A channel to one server. Made new after two deadlines in a row: a half-open one never heals."""
+    """The way to one server: a channel, made when it is needed.
+
+    It is made anew after two deadlines in a row, because a half-open one never heals, and after a fork of
+    this process.
+    """
 
     def __init__(self, server: str, timeout: float) -> None:
         self.server = server
         self._timeout = timeout
         self._pid = os.getpid()
         self._late = 0
-        self._open()
-
-    def _open(self) -> None:
-        self._channel = grpc.insecure_channel(self.server, options=_OPTIONS)
-        self.runs = RunServiceStub(self._channel)
-        self.schedules = ScheduleServiceStub(self._channel)
-        self.about = ServerServiceStub(self._channel)
+        self._closed = False
+        self._channel: Channel | None = None
+        self._lock = threading.RLock()  # reentrant: a signal's handler may fork
+        forks.watch(self)
 
     def close(self) -> None:
         """Close the channel; calls raise from now on."""
         if os.getpid() == self._pid:
-            self._channel.close()
+            self._closed = True
+            self.disconnect()
+
+    def disconnect(self) -> bool:
+        """Close the channel and return whether there was one; calls under way are made again on a new one."""
+        with self._lock:
+            channel, self._channel = self._channel, None
+        if channel is None:
+            return False
+        channel.close()
+        return True
+
+    def _connected(self) -> Channel:
+        with self._lock:
+            if self._closed:
+                raise ValueError(f"this lrkeeper client of {self.server} is closed")
+            if self._channel is None:
+                self._channel = Channel(self.server)
+            return self._channel
 
     def call(
         self,
-        method: Callable[[Connection], Callable[..., R]],
+        method: Callable[[Channel], Callable[..., R]],
         request: Any,
         *,
         timeout: float | None = None,
         patience: float = 0.0,
+        quick: bool = False,
     ) -> R:
         """Return the answer to a request.
 
@@ -75,40 +93,77 @@ class Connection:
             request: its message.
             timeout: seconds the server has for one try.
             patience: seconds to go on trying while the server cannot be reached.
+            quick: the call usually takes milliseconds, and may be repeated. With patience its first try has
+                3 s, and is made again when it is late, each time with more time, up to `timeout`.
 
         Raises:
             ServerError: what the server answered, as the class of its reason.
             ServerUnavailable, DeadlineExceeded, UnknownStatus: there was no such answer.
             UsedAfterFork: this process was forked after the connection was made.
+            ValueError: the connection is closed.
         """
+        started = time.monotonic()
+        loud_at = _LOUD_AFTER
+        tries = late = 0
+        longest = timeout or self._timeout
+        quick = quick and patience > 0
+        while True:
+            this_one = min(longest, _QUICK_SECONDS * 2 ** max(0, late - 1)) if quick else longest
+            outcome = self._try(method, request, this_one)
+            failure = outcome.failure
+            if failure is None:
+                return cast(R, outcome.answer)
+            waited = time.monotonic() - started
+            passing = isinstance(failure, errors.ServerUnavailable) or failure.status == "UNAVAILABLE"
+            enough = patience
+            if quick and isinstance(failure, errors.DeadlineExceeded):
+                passing, late, enough = True, min(late + 1, 64), max(patience, longest)
+            if not passing or waited >= enough:
+                try:
+                    raise failure
+                finally:
+                    del failure, outcome  # or error and frame hold each other, and the scheduler with them
+            if waited > loud_at:
+                loud_at = waited + _LOUD_EVERY
+                _log.warning("%s; waiting for it (%.0f of %.0f s)", failure, waited, patience)
+            # Jitter, so that a thousand clients do not come back as one.
+            pause = random.uniform(0.2, 1.0) * min(_LONGEST_PAUSE, 0.02 * 2**tries)  # noqa: S311
+            time.sleep(min(pause, enough - waited))
+            tries = min(tries + 1, 64)
+
+    def _try(
+        self, method: Callable[[Channel], Callable[..., R]], request: Any, timeout: float
+    ) -> _Outcome[R]:
+        """Return an answer, or why there is none; again where the channel was closed under the call."""
+        while True:
+            self._check_process()
+            with forks.call():
+                outcome = self._try_once(method, request, timeout)
+            if outcome is not None:
+                return outcome
+
+    def _try_once(
+        self, method: Callable[[Channel], Callable[..., R]], request: Any, timeout: float
+    ) -> _Outcome[R] | None:
+        channel = self._connected()
+        try:
+            answer = method(channel)(request, timeout=timeout)
+        except (grpc.RpcError, ValueError) as error:
+            # gRPC says ValueError of a channel that was closed before the call began.
+            if channel.cut and (isinstance(error, ValueError) or _is_cancelled(error)):
+                return None
+            if isinstance(error, ValueError):
+                raise
+            return _Outcome(failure=self._failure(error))
+        self._late = 0
+        return _Outcome(answer)
+
+    def _check_process(self) -> None:
         if os.getpid() != self._pid:
             raise errors.UsedAfterFork(
                 f"this lrkeeper client belongs to process {self._pid}, and this is {os.getpid()}, forked from "
                 "it; make a client of its own in each process"
             )
-        started = time.monotonic()
-        tries = 0
-        while True:
-            try:
-                answer = method(self)(request, timeout=timeout or self._timeout)
-            except grpc.RpcError as error:
-                failure = self._failure(error)
-            else:
-                self._late = 0
-                return answer
-            waited = time.monotonic() - started
-            passing = isinstance(failure, errors.ServerUnavailable) or failure.status == "UNAVAILABLE"
-            if not passing or waited >= patience:
-                try:
-                    raise failure
-                finally:
-                    del failure  # or error and frame hold each other, and the scheduler with them
-            if tries and waited > _LOUD_AFTER and tries % 16 == 0:
-                _log.warning("%s; waiting for it (%.0f of %.0f s)", failure, waited, patience)
-            # Jitter, so that a thousand clients do not come back as one.
-            pause = random.uniform(0.2, 1.0) * min(_LONGEST_PAUSE, 0.02 * 2**tries)  # noqa: S311
-            time.sleep(min(pause, patience - waited))
-            tries = min(tries + 1, 64)
 
     def _failure(self, error: grpc.RpcError) -> errors.LrkeeperError:
         """Return the error of a failed call."""
@@ -124,15 +179,18 @@ class Connection:
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             self._late += 1
             if self._late >= 2:
-                self._channel.close()
-                self._open()
                 self._late = 0
+                self.disconnect()
             return errors.DeadlineExceeded(
                 f"the lrkeeper server at {self.server} did not answer within its deadline", server=self.server
             )
         return errors.UnknownStatus(
             f"the server at {self.server} answered {code.name}: {text}", status=code.name
         )
+
+
+def _is_cancelled(error: grpc.RpcError) -> bool:
+    return bool(error.code() is grpc.StatusCode.CANCELLED)
 
 
 def _reason(error: grpc.RpcError, text: str) -> errors.ServerError | None:

@@ -181,7 +181,7 @@ class ScheduleFails(ServerError):
 
 
 class StoreChanged(ServerError):
-    """The database is not the one the run was acquired from."""
+    """The database is not the one the run was acquired from, or an older state of it."""
 
     status = "FAILED_PRECONDITION"
 
@@ -200,6 +200,12 @@ class EffectiveStepPassed(ServerError):
 
 class DataCorrupted(ServerError):
     """Stored values fail their checksum; nothing is answered from them."""
+
+    status = "DATA_LOSS"
+
+
+class RemembersOther(ServerError):
+    """The job was given other values than the database has: two histories of one run; `details["step"]` is where."""
 
     status = "DATA_LOSS"
 

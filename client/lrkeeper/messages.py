@@ -75,7 +75,31 @@ def acquire_request(start: views.Start) -> run_service_pb2.AcquireRunRequest:
         request.origin.values.CopyFrom(start.origin.values.to_message())
         if start.origin.given:
             request.origin.given.CopyFrom(start.origin.given.to_message())
+    if start.remembered is not None:
+        request.remembered.CopyFrom(_remembered(start.remembered))
     return request
+
+
+def _remembered(found: views.Remembered) -> run_service_pb2.Remembered:
+    message = run_service_pb2.Remembered(
+        store_epoch=found.store_epoch,
+        fence=found.fence,
+        branch=found.branch,
+        frontier=found.frontier,
+        edits=map(edit_message, found.edits),
+        held=found.held,
+    )
+    for rows in found.rows:
+        added = message.rows.add(
+            values=rows.table.to_message(),
+            revision=rows.revision,
+            schedule=codec.encode(rows.schedule),
+            cursor=rows.cursor,
+            cursor_step=rows.cursor_step,
+        )
+        if rows.given:
+            added.given.CopyFrom(rows.given.to_message())
+    return message
 
 
 def place(start: views.Start, answer: run_service_pb2.AcquireRunResponse) -> views.Place:
@@ -106,6 +130,8 @@ def place(start: views.Start, answer: run_service_pb2.AcquireRunResponse) -> vie
         edits=tuple(edit(e) for e in answer.edits),
         created=answer.created,
         given=Given.from_message(answer.given),
+        repaired=answer.repaired,
+        lost_edits=tuple(map(lost_edit, answer.lost_edits)),
     )
 
 
@@ -222,6 +248,30 @@ def edit(message: run_pb2.Edit) -> views.Edit:
     )
 
 
+def edit_message(found: views.Edit) -> run_pb2.Edit:
+    """Return an edit's message."""
+    message = run_pb2.Edit(
+        revision=found.revision,
+        request_id=found.request_id,
+        branch=found.branch,
+        effective_step=found.effective_step,
+        replace=run_pb2.Replace(
+            schedule=codec.encode(found.schedule),
+            schedule_name=found.schedule_name,
+            schedule_revision=found.schedule_revision,
+        ),
+        author=found.author,
+        reason=found.reason,
+    )
+    message.create_time.FromDatetime(found.time)
+    return message
+
+
+def lost_edit(message: run_pb2.LostEdit) -> views.LostEdit:
+    """Return a lost edit."""
+    return views.LostEdit(edit(message.edit), time(message.found_time))
+
+
 def holder(message: run_pb2.Holder) -> views.Holder:
     """Return a start."""
     return views.Holder(
@@ -256,7 +306,7 @@ def run(message: run_pb2.Run) -> views.Run:
         or (views.Lineage(message.branch, message.origin_step),),
         ranks=tuple(map(_rank, message.ranks)),
         deviations=tuple(map(deviation, message.deviations)),
-        lost_edits=tuple(views.LostEdit(edit(e.edit), time(e.found_time)) for e in message.lost_edits),
+        lost_edits=tuple(map(lost_edit, message.lost_edits)),
         forked_from=_forked_from(message.forked_from) if message.HasField("forked_from") else None,
     )
 

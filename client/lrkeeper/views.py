@@ -53,6 +53,42 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class RememberedRows:
+    """Committed rows as a job holds them, with what NextLr, or AcquireRun, told beside them."""
+
+    table: Table
+    revision: int
+    schedule: Schedule
+    """The definition of the revision."""
+    cursor: str
+    cursor_step: int
+    given: Given = NOTHING
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What a job remembers of its run, where the database seems to have lost some of it.
+
+    Args:
+        store_epoch: the database that it acquired the run from.
+        fence: the fence that the job had.
+        branch: the branch of the rows.
+        frontier: the highest frontier of the branch that it has seen.
+        rows: what it holds: in order of steps, without gap; the step at which it stands is among them.
+        edits: those it knows of.
+        held: whether this start has held the run with that fence; otherwise it comes with a checkpoint.
+    """
+
+    store_epoch: str
+    fence: int
+    branch: int
+    frontier: int
+    rows: tuple[RememberedRows, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    held: bool = True
+
+
+@dataclass(frozen=True)
 class Start:
     """What one rank of a start of a job brings to a run."""
 
@@ -77,6 +113,8 @@ class Start:
     """What a start with a checkpoint wants of its run; "checkpoint" needs `origin`."""
     leaves_plan: bool = False
     """Whether the start holds the run, alone, and leaves what is committed beyond the checkpoint's step."""
+    remembered: Remembered | None = None
+    """What the job remembers of the run; with a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +154,10 @@ class Place:
     edits: tuple[Edit, ...] = ()
     created: bool = False
     given: Given = NOTHING
+    repaired: bool = False
+    """Whether rows or a fence were put back that the database had lost."""
+    lost_edits: tuple[LostEdit, ...] = ()
+    """Edits that the job remembers and the database has lost."""
 
 
 @dataclass(frozen=True)

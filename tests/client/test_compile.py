@@ -39,8 +39,9 @@ def compiled(build: Any) -> tuple[int, list[str]]:
         lambda optimizer: lr_scheduler.ExponentialLR(optimizer, 0.9),
         lambda optimizer: lr_scheduler.LambdaLR(optimizer, lambda epoch: 1 / (epoch + 1)),
         lambda optimizer: RemoteLR(optimizer, S.ExponentialLR(0.9)),
+        lambda optimizer: RemoteLR(optimizer, S.ExponentialLR(0.9), counts="after_optimizer_step"),
     ],
-    ids=["ExponentialLR", "LambdaLR", "RemoteLR"],
+    ids=["ExponentialLR", "LambdaLR", "RemoteLR", "RemoteLR that counts updates"],
 )
 def test_a_changed_lr_compiles_nothing_again(server: ServerProcess, build: Any) -> None:
     graphs, lrs = compiled(build)

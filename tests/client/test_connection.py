@@ -24,6 +24,7 @@ from tests.support.server import ServerProcess
 
 STEP_LR = DEFINITIONS["StepLR"]
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+LATE = grpc.StatusCode.DEADLINE_EXCEEDED
 AWAY = (UNAVAILABLE, grpc.StatusCode.CANCELLED)  # CANCELLED: the server's end cut the call short
 
 
@@ -164,17 +165,15 @@ def test_patience_has_an_end(relay: Relay) -> None:
 
 
 @pytest.mark.parametrize(
-    "status", [code for code in grpc.StatusCode if code not in (grpc.StatusCode.OK, *AWAY)]
+    "status", [code for code in grpc.StatusCode if code not in (grpc.StatusCode.OK, *AWAY, LATE)]
 )
 def test_no_other_status_is_tried_again(relay: Relay, status: grpc.StatusCode) -> None:
     with Client(relay.address, patience=30) as client:
         relay.refuse["GetServer"] = [status]
-        late = status is grpc.StatusCode.DEADLINE_EXCEEDED
-        with pytest.raises(DeadlineExceeded if late else UnknownStatus) as caught:
+        with pytest.raises(UnknownStatus) as caught:
             client.get_server()
     assert relay.calls["GetServer"] == 1
-    if not late:
-        assert caught.value.details["status"] == status.name
+    assert caught.value.details["status"] == status.name
 
 
 def test_a_refusal_with_a_reason_is_not_tried_again(relay: Relay, run: str) -> None:
@@ -183,8 +182,8 @@ def test_a_refusal_with_a_reason_is_not_tried_again(relay: Relay, run: str) -> N
     assert relay.calls["GetRun"] == 1
 
 
-def test_an_answer_that_comes_too_late_is_not_waited_for_again(relay: Relay, run: str) -> None:
-    with Client(relay.address, timeout=0.3, patience=30) as client:
+def test_an_answer_that_comes_too_late_is_an_error_without_patience(relay: Relay, run: str) -> None:
+    with Client(relay.address, timeout=0.3) as client:
         place = client.acquire_run(a_start(run))
         relay.hold["NextLr"] = threading.Event()
         with pytest.raises(DeadlineExceeded, match=f"{relay.address} did not answer within its deadline"):
@@ -195,6 +194,33 @@ def test_an_answer_that_comes_too_late_is_not_waited_for_again(relay: Relay, run
         window = client.next_lr(place, 1, applied_step=0, revision=1)
         assert window.table is not None
         assert (window.frontier, window.table.row(1)["lr"]) == (2, (0.1,))
+
+
+def test_with_patience_a_late_answer_is_asked_for_again(relay: Relay, run: str) -> None:
+    with Client(relay.address, patience=30) as client:
+        place = client.acquire_run(a_start(run))
+        relay.refuse["NextLr"] = [LATE] * 3
+        window = client.next_lr(place, 1, applied_step=0, revision=1)
+    assert (relay.calls["NextLr"], window.frontier) == (4, 2)
+
+
+def test_a_call_that_takes_long_is_not_made_again_when_it_is_late(relay: Relay, run: str) -> None:
+    with Client(relay.address, patience=30) as client:
+        client.acquire_run(a_start(run))
+        relay.refuse["EditRun"] = [LATE]
+        with pytest.raises(DeadlineExceeded):
+            client.edit_run(run, S.StepLR(5), expected_revision=1, reason="a test")
+    assert relay.calls["EditRun"] == 1
+
+
+def test_each_late_try_is_given_more_time(relay: Relay) -> None:
+    given: list[float | None] = []
+    with Client(relay.address, patience=30) as client:
+        for _ in range(4):
+            relay.refuse["GetServer"] = [LATE] * len(given)
+            client.get_server()
+            given.append(relay.deadlines["GetServer"])
+    assert [round(one) for one in given if one] == [3, 3, 6, 10]
 
 
 def test_after_two_deadlines_the_connection_is_made_anew(relay: Relay) -> None:
@@ -242,6 +268,22 @@ def test_a_server_that_is_away_for_a_moment_is_asked_again_at_construction(
     scheduler = kept(kind, training.optimizer)
     assert training.epochs(scheduler, 2) == undisturbed(kind.split()[0], 2)
     assert not relay.refuse["GetServer"]
+
+
+def test_a_jobs_step_outlives_a_cut_that_nobody_notices(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = Training()
+    with cable_to(server.address) as cable:
+        monkeypatch.setenv("LRKEEPER_SERVER", cable.address)
+        scheduler = RemoteLR(training.optimizer, STEP_LR)
+        training.epochs(scheduler, 2)
+        cable.cut()
+        started = time.monotonic()
+        training.epochs(scheduler, 1)
+        print(f"recovered after {time.monotonic() - started:.1f} s")
+        training.epochs(scheduler, 2)
+    assert training.used == undisturbed("StepLR", 5)
 
 
 # A server that goes away under a job.

@@ -101,6 +101,21 @@ def test_a_job_of_torchs_own_moves_in(client: Client, name: str, optimizer: Opti
     assert (kept.origin_step, kept.frontier) == (9, 25)
 
 
+def test_a_job_of_twelve_thousand_steps_moves_in_and_its_run_begins_there(client: Client) -> None:
+    theirs = built(TORCH, "ExponentialLR", OPTIMIZERS["SGD, floats"])
+    theirs.gamma = 0.9999
+    for _ in range(12_000):
+        theirs.optimizer.step()
+        theirs.step()
+    books, held = copy.deepcopy((theirs.state_dict(), theirs.optimizer.state_dict()))
+    ours = built(lr_scheduler, "ExponentialLR", OPTIMIZERS["SGD, floats"])
+    ours.load_state_dict(books)
+    ours.optimizer.load_state_dict(held)
+    assert run(ours, 0, 40) == run(theirs, 0, 40)
+    place = ours.state_dict()["lrkeeper"]
+    assert (client.get_run(place["run"]).origin_step, place["step"]) == (12_000, 12_040)
+
+
 @pytest.mark.parametrize(
     "copied", [copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))], ids=["copy", "pickle"]
 )

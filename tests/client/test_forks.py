@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,6 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lrkeeper import Client, RemoteLR
 from lrkeeper.errors import LrkeeperError
+from tests.client.relay import Relay
 from tests.client.training import DEFINITIONS, KINDS, Training, kept, undisturbed
 from tests.support.server import ServerProcess
 
@@ -54,6 +59,42 @@ def test_a_client_that_a_child_closes_stays_open(client: Client) -> None:
     client.get_server()
     assert in_fork(client.close) == ("", "None")
     client.get_server()
+
+
+def test_a_fork_waits_for_no_call_that_takes_long_and_the_call_is_made_again(relay: Relay) -> None:
+    with Client(relay.address) as client, ThreadPoolExecutor(1) as pool:
+        relay.hold["GetServer"] = threading.Event()
+        call = pool.submit(client.get_server)
+        while not relay.calls["GetServer"]:
+            time.sleep(0.001)
+        assert in_fork(lambda: 1) == ("", "1")
+        relay.hold.pop("GetServer").set()
+        call.result()
+    assert relay.calls["GetServer"] == 2
+
+
+def test_a_signals_handler_may_fork_amid_a_call(relay: Relay) -> None:
+    forked: list[tuple[str, str]] = []
+    before = signal.signal(signal.SIGUSR1, lambda *_: forked.append(in_fork(lambda: 1)))
+    main = threading.get_ident()
+
+    def interrupt() -> None:
+        while not relay.calls["GetServer"]:
+            time.sleep(0.001)
+        signal.pthread_kill(main, signal.SIGUSR1)
+        while not forked:
+            time.sleep(0.001)
+        relay.hold.pop("GetServer").set()
+
+    try:
+        with Client(relay.address) as client, ThreadPoolExecutor(1) as pool:
+            relay.hold["GetServer"] = threading.Event()
+            interrupter = pool.submit(interrupt)
+            client.get_server()
+            interrupter.result()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert forked == [("", "1")]
 
 
 @pytest.mark.parametrize("kind", KINDS)

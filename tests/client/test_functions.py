@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 import torch
 
-from lrkeeper import Client, RemoteLR
+from lrkeeper import Client, RemoteLR, lr_scheduler
 from lrkeeper import schedules as S
 from lrkeeper.schedules import codec
 from tests.client.classes import OPTIMIZERS, TORCH, fading, falling, run, warming
@@ -84,6 +84,27 @@ def test_the_functions_are_called_once_a_step_as_torch_does(server: ServerProces
     run(RemoteLR(ours, S.SequentialLR(members(S, calls[1]), [3])), 0, 6)
     assert calls[0] == calls[1]
     assert len(calls[0]) > 12
+
+
+@pytest.mark.parametrize("kept", ["drop-in", "RemoteLR"])
+def test_a_function_over_a_counter_of_the_loop_is_called_when_its_step_comes(
+    server: ServerProcess, kept: str
+) -> None:
+    """Not before: what it returns for a step is known when the loop gets there."""
+
+    def train(make: Callable[[Any, Callable[[int], float]], Any]) -> list[Any]:
+        bad_batches = 0
+        optimizer = OPTIMIZERS["SGD, floats"]()
+        scheduler = make(optimizer, lambda epoch: 0.9**bad_batches)
+
+        def worse(epoch: int) -> None:
+            nonlocal bad_batches
+            bad_batches += epoch % 3 == 0
+
+        return run(scheduler, 0, 20, worse)
+
+    ours: Any = lr_scheduler.LambdaLR if kept == "drop-in" else lambda o, f: RemoteLR(o, S.LambdaLR(f))
+    assert train(ours) == train(torch.optim.lr_scheduler.LambdaLR)
 
 
 def test_what_travels_has_no_function(client: Client) -> None:

@@ -14,7 +14,7 @@ from lrkeeper import schedules as S
 from lrkeeper.errors import CheckpointAhead, GroupsDiffer, RunExists, RunNotFound
 from tests.client.processes import in_new_process
 from tests.client.relay import relay_to
-from tests.client.training import DEFINITIONS, SHAPES, Row, Training, kept, undisturbed
+from tests.client.training import DEFINITIONS, KINDS, SHAPES, Row, Training, kept, undisturbed
 from tests.support.server import ServerProcess
 
 SAVED_AT = 6
@@ -228,3 +228,27 @@ def test_on_missing_changes_nothing_where_the_run_is_known(client: Client, run: 
     assert used == undisturbed("SequentialLR", SAVED_AT + 4)[SAVED_AT:]
     stored = client.get_run(run)
     assert (stored.uid, stored.origin_step) == (state["lrkeeper"]["run_uid"], 0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_that_is_deleted_under_its_job_ends_it_when_it_has_used_what_it_holds(
+    client: Client, server: ServerProcess, kind: str
+) -> None:
+    training = Training()
+    scheduler = kept(kind, training.optimizer)
+    training.epochs(scheduler, 3)
+    place = scheduler.state_dict()["lrkeeper"]
+    client.delete_run(place["run"], force=True)
+
+    def train_on() -> None:
+        for _ in range(20_000):
+            training.epochs(scheduler, 1)
+
+    with pytest.raises(RunNotFound, match=place["run_uid"]):
+        train_on()
+    before = scheduler.state_dict(), training.lrs(), scheduler.last_epoch
+    with pytest.raises(RunNotFound):
+        scheduler.step()
+    assert (scheduler.state_dict(), training.lrs(), scheduler.last_epoch) == before
+    assert training.used == undisturbed(kind.split()[0], len(training.used))
+    assert place["run"] not in names(client), "no new one was made"

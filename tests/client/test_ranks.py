@@ -13,7 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from lrkeeper import Client, RemoteLR, lr_scheduler
 from lrkeeper.errors import GroupsDiffer, NotConfigured, RankDiffers, ScheduleDiffers
-from tests.client.processes import as_ranks, in_new_process
+from tests.client.processes import as_ranks, at_once, in_new_process
 from tests.client.training import DEFINITIONS, KINDS, Row, Training, hexes, kept, undisturbed
 from tests.support.server import ServerProcess
 
@@ -186,3 +186,25 @@ def train_two(reverse: bool) -> list[tuple[str, list[Row]]]:
     names = [scheduler.state_dict()["lrkeeper"]["run"] for scheduler in schedulers]
     assert hexes([0.1, 0.3]) == (curves[0][0][0], curves[1][0][0])
     return list(zip(names, curves, strict=True))
+
+
+def test_ranks_whose_agents_count_restarts_otherwise_are_one_start(
+    client: Client, server: ServerProcess, tmp_path: Path
+) -> None:
+    """As torchrun's on two machines do; what they say are labels."""
+    before = {run.uid for run in client.list_runs()}
+    calls = [
+        (
+            train_together,
+            ("StepLR RemoteLR", tmp_path / "store", 4),
+            {
+                **rank(number, 2, server),
+                "TORCHELASTIC_RUN_ID": "the-job",
+                "TORCHELASTIC_RESTART_COUNT": str(3 * number),
+            },
+        )
+        for number in range(2)
+    ]
+    assert [used for used, _ in at_once(calls)] == [undisturbed("StepLR", 4)] * 2
+    (stored,) = [run for run in client.list_runs() if run.uid not in before]
+    assert stored.fence == 1

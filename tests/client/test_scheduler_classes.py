@@ -160,7 +160,7 @@ def test_a_composite_whose_constructor_failed_leaves_its_members_their_runs(serv
     assert member.state_dict()["lrkeeper"]["step"] == 4
 
 
-@pytest.mark.parametrize("option", ["on_existing", "on_missing", "mode"])
+@pytest.mark.parametrize("option", ["on_existing", "on_missing", "mode", "counts"])
 def test_an_option_that_is_none_is_refused_at_construction(server: ServerProcess, option: str) -> None:
     with pytest.raises(Exception, match=f"(?i){option} is 'sometimes'; it must be ") as caught:
         RemoteLR(Training().optimizer, STEP_LR, **{option: "sometimes"})  # type: ignore[arg-type]

@@ -23,7 +23,9 @@ class Training:
         layers = [nn.Linear(2, 2) for _ in lrs or (0.1,)]
         self.model = nn.Sequential(*layers)
         groups = zip(layers, lrs or (0.1,), strict=True)
-        self.optimizer = torch.optim.SGD([{"params": layer.parameters(), "lr": lr} for layer, lr in groups])
+        self.optimizer: torch.optim.Optimizer = torch.optim.SGD(
+            [{"params": layer.parameters(), "lr": lr} for layer, lr in groups]
+        )
         self.used: list[Row] = []
         """The lrs that each `optimizer.step()` used."""
         self.optimizer.register_step_post_hook(self._note)

@@ -49,3 +49,14 @@ def test_a_start_that_moves_changes_its_resume_step_only(calls: Calls) -> None:
 
     assert calls.read(lambda tx: tx.holder(run.uid, 1)) == replace(start, resume_step=17)
     assert calls.read(lambda tx: tx.holder(run.uid, 2)) == other
+
+
+def test_a_start_that_is_given_another_fence_is_found_by_that(calls: Calls) -> None:
+    run = a_run()
+    start, other = an_incarnation(run, fence=1), an_incarnation(run, fence=2)
+    calls.store(run, start, other)
+    calls.transact(lambda tx: tx.fence_incarnation(run.uid, start.incarnation, 7))
+
+    assert calls.read(lambda tx: tx.holder(run.uid, 7)) == replace(start, fence=7)
+    assert calls.read(lambda tx: tx.holder(run.uid, 1)) is None
+    assert calls.read(lambda tx: tx.holder(run.uid, 2)) == other

@@ -181,7 +181,7 @@ def test_a_rank_that_asks_here_while_another_server_hears_all_of_them_is_answere
             await theirs.close()
             await Keeper.read_ranks(ours, *arguments)  # type: ignore[arg-type]
 
-        ours.read_ranks = read  # type: ignore[method-assign]
+        ours.read_ranks = read  # type: ignore[method-assign, assignment]
         return await ask(ours, place, 9, 4)
 
     assert asyncio.run(main()).frontier == 13

@@ -70,6 +70,25 @@ def test_restarts_under_load_are_noticed_by_no_client(tmp_path: Path) -> None:
     assert ledger.read(database).rows == answered
 
 
+def test_connections_that_are_of_age_are_noticed_by_no_client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without patience, so that every failure shows; a watcher counts how often its connection ended."""
+    monkeypatch.setenv("LRKEEPER_MAX_CONNECTION_AGE", "1")
+    ends: list[grpc.ChannelConnectivity] = []
+    with (
+        ServerProcess(tmp_path / "runs", log=tmp_path / "server.log") as server,
+        Client(server.address) as client,
+        grpc.insecure_channel(server.address) as watched,
+    ):
+        watched.subscribe(ends.append, try_to_connect=True)
+        place = client.acquire_run(START)
+        step = 0
+        while step < 2000 or grpc.ChannelConnectivity.IDLE not in ends[1:]:
+            step += 1
+            client.next_lr(place, step, applied_step=step - 1, revision=1)
+
+
 def test_a_watcher_of_its_health_is_told_that_the_server_goes_down(tmp_path: Path) -> None:
     options = ("--listen", ANY_PORT, "--database-url", url(tmp_path / "runs"))
     with serving(tmp_path, *options) as server, grpc.insecure_channel(server.address) as channel:

@@ -74,6 +74,28 @@ def test_an_edit_that_makes_sense_is_taken(watched: Watched) -> None:
     assert watched.wire.runs.EditRun(a_request(watched.run)).revision == 2
 
 
+@pytest.mark.parametrize("validate_only", [False, True])
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_track_for_a_group_that_the_run_does_not_have_is_refused_at_once(
+    watched: Watched, stored: bool, validate_only: bool
+) -> None:
+    tracks = S.Tracks([S.Track(S.StepLR(3)), S.Track(S.StepLR(4), group="heads")])
+    request = a_request(watched.run)
+    request.validate_only = validate_only
+    request.replace.Clear()
+    if stored:
+        request.replace.schedule_name = jobs.new_name("schedule")
+        watched.client.create_schedule(request.replace.schedule_name, tracks)
+    else:
+        request.replace.schedule.CopyFrom(codec.encode(tracks))
+    refusal = watched.refuses(lambda: watched.wire.runs.EditRun(request))
+    assert (refusal.status, refusal.details) == ("INVALID_ARGUMENT", {"field": "replace.schedule"})
+    assert (
+        f"the groups 'heads', and no param group of run {watched.run!r} is one: there are 0"
+        in refusal.message
+    )
+
+
 def test_an_operation_of_a_newer_client_is_none(watched: Watched) -> None:
     request = a_request(watched.run)
     request.ClearField("operation")

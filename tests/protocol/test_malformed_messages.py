@@ -157,7 +157,7 @@ def test_the_last_of_two_kinds_is_the_one_checked(watched: Watched) -> None:
     assert refusal.details == {"field": "schedule.multi_step_lr"}
 
 
-@pytest.mark.parametrize("size", [3 << 20, 5 << 20])
+@pytest.mark.parametrize("size", [5 << 20, 9 << 20])
 def test_a_message_of_megabytes_is_refused_by_grpc(watched: Watched, size: int) -> None:
     data = field(1, jobs.new_name("schedule")) + field(4, "a" * size)
     call = watched.fails(lambda: watched.wire.send(f"{SCHEDULES}CreateSchedule", data))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def db() -> None:
-    """Look at the database's schema and change it."""
+    """Look at the database's schema and change it; back the database up, and put a backup back."""
 
 
 @db.command()
@@ -82,6 +82,59 @@ def current(database_url: str | None, as_json: bool) -> None:
             "newer": f"it was written by a newer lrkeeper; this version needs {needed}",
         }[state]
     )
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@database_url_option
+def backup(file: Path, database_url: str | None) -> None:
+    """Copy a SQLite database to FILE, also while a server runs.
+
+    FILE must not exist; it is there once it is complete. PostgreSQL has pg_dump.
+    """
+    with needs("server"):
+        from lrkeeper.server.storage import backup as backups
+    with _told(database_url) as url:
+        backups.take(url, file)
+    say(f"{_shown(url)} is backed up to {file}")
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@database_url_option
+def restore(file: Path, database_url: str | None) -> None:
+    """Put a backup in a SQLite database's place, with a new store epoch.
+
+    Stop the server first. Jobs that are running notice the new epoch, put back what they hold of their runs, and
+    list edits that are lost. The database that was there is kept under another name. PostgreSQL has pg_restore;
+    run db renew-epoch after it.
+    """
+    with needs("server"):
+        from lrkeeper import migrations
+        from lrkeeper.server.storage import backup as backups
+    with _told(database_url) as url:
+        kept = backups.put_back(url, file)
+        schema = backups.schema_of(Path(str(url.database)))
+    say(f"{_shown(url)} is {file} now, with a new store epoch")
+    if kept is not None:
+        say(f"what was there before is kept as {kept}")
+    if schema != migrations.head():
+        say(f"it has schema {schema}, and this version needs {migrations.head()}: run lrkeeper db upgrade")
+    say("start the server; running jobs put back what they hold, and say which edits are lost")
+
+
+@db.command("renew-epoch")
+@database_url_option
+def renew_epoch(database_url: str | None) -> None:
+    """Give a database that was put back by other means a new store epoch, by which jobs notice.
+
+    Run it after pg_restore, or after copying a file by hand, before any server has the database open.
+    """
+    with needs("server"):
+        from lrkeeper.server.storage import backup as backups
+    with _told(database_url) as url:
+        epoch = backups.renew_epoch(url)
+    say(f"{_shown(url)} has the store epoch {epoch} now")
 
 
 def _state(found: str | None) -> str:

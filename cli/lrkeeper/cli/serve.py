@@ -37,7 +37,17 @@ database_url_option = click.option(
 @click.option(
     "--insecure", is_flag=True, help="Allow an address that other machines reach, without TLS and tokens."
 )
-def serve(listen: str, database_url: str | None, insecure: bool) -> None:
+@click.option(
+    "--max-connection-age",
+    envvar="LRKEEPER_MAX_CONNECTION_AGE",
+    type=click.FloatRange(min=1, max=86_400),
+    default=1800.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="When clients are asked to connect anew, so that they spread over servers.  "
+    "[env: LRKEEPER_MAX_CONNECTION_AGE]",
+)
+def serve(listen: str, database_url: str | None, insecure: bool, max_connection_age: float) -> None:
     """Run the server, until SIGTERM or Ctrl-C."""
     with needs("server"):
         from lrkeeper.server import app, logs
@@ -60,6 +70,7 @@ def serve(listen: str, database_url: str | None, insecure: bool) -> None:
             listen,
             database_url or default_database_url(),
             lambda address: click.echo(f"listening on {address}"),
+            max_connection_age,
         )
     except (CannotOpen, app.CannotListen) as error:
         raise click.ClickException(str(error)) from None

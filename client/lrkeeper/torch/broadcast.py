@@ -15,8 +15,8 @@ from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.message import Message
 
 from lrkeeper import errors, messages, views
+from lrkeeper.channel import Channel
 from lrkeeper.client import Client
-from lrkeeper.connection import Connection
 from lrkeeper.torch.runs import Runs
 
 R = TypeVar("R")
@@ -65,16 +65,18 @@ class BroadcastClient(Client):
 
     def _call(
         self,
-        method: Callable[[Connection], Callable[..., R]],
+        method: Callable[[Channel], Callable[..., R]],
         request: Message,
         timeout: float | None = None,
         patience: float | None = None,
+        *,
+        quick: bool = False,
     ) -> R:
         answers: list[R] = []
 
         def made() -> bytes:
             assert self.alone is not None
-            answer: Any = self.alone._call(method, request, timeout, patience)
+            answer: Any = self.alone._call(method, request, timeout, patience, quick=quick)
             answers.append(answer)
             return b"\0".join((answer.DESCRIPTOR.full_name.encode(), answer.SerializeToString()))
 

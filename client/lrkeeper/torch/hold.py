@@ -20,6 +20,8 @@ from lrkeeper.schedules.table import Table
 from lrkeeper.schedules.torch_schedule import per_group_numbers
 from lrkeeper.torch import groups
 from lrkeeper.torch.calling import calls, factors_of_next
+from lrkeeper.torch.hooks import before_step
+from lrkeeper.torch.optimizer_steps import OptimizerSteps
 from lrkeeper.torch.options import Options
 from lrkeeper.torch.position import Position
 from lrkeeper.torch.quick import QuickDropIn, QuickDropInOfOne, Quicker, QuickFollower
@@ -37,6 +39,7 @@ _FACTS = (
     "silent",
     "begun",
     "calls",
+    "steps",
     "_own",
     "_start",
     "_tracks",
@@ -66,6 +69,8 @@ class Hold:
         self.begun = False
         self.calls = False
         """Whether the scheduler calls functions of the job's."""
+        self.steps = OptimizerSteps() if options.counts == "after_optimizer_step" else None
+        """What says whether a call of the scheduler's `step` counts; None: each does."""
         self._definition = definition
         self._memory = memory
         self._own: Schedule | None = None
@@ -397,8 +402,7 @@ class Hold:
         arguments that make no definition, it leaves the error to the scheduler's step, as torch does.
         """
         self._awake = False
-        register = getattr(scheduler.optimizer, "register_step_pre_hook", None)
-        if self._hook is not None or register is None:
+        if self._hook is not None:
             return
         seen = weakref.ref(scheduler)
 
@@ -410,7 +414,7 @@ class Hold:
             if not hold._awake and hold.definable(found):
                 found._last_lr = hold.wake(found)
 
-        self._hook = register(before)
+        self._hook = before_step(scheduler.optimizer, before)
 
     def _stop_listening(self) -> None:
         if self._hook is not None:

@@ -19,6 +19,7 @@ from lrkeeper.torch.definitions import definition_of
 from lrkeeper.torch.functions import Books, callers, recorded
 from lrkeeper.torch.hold import Hold
 from lrkeeper.torch.memories import memory_of
+from lrkeeper.torch.optimizer_steps import Counted
 from lrkeeper.torch.options import Options
 from lrkeeper.torch.quick import Quicker
 
@@ -31,7 +32,7 @@ class Kept:
     """Left of a torch scheduler in the bases: torch keeps its books, the run decides the values."""
 
     _hold: Hold
-    _quick: Quicker | None
+    _quick: Quicker | Counted | None
     if TYPE_CHECKING:  # torch's
         __slots__ = ("_hold", "_is_initial", "_last_lr", "_quick")
         optimizer: Any
@@ -66,6 +67,8 @@ class Kept:
                 hold.built(self, calls=bool(callers(self)))
             return
         hold.rest()
+        if hold.steps is not None and not hold.steps.pending:
+            return
         told = self._told(args, kwargs)
         if hold.groups_added(self):
             self._try_torch(args, kwargs)
@@ -88,6 +91,9 @@ class Kept:
                 self._torch_step(args, kwargs)
         self._last_lr = hold.settle(self)
         self._quick = hold.quicken(self, super().step.__func__)  # type: ignore[misc]
+        if hold.steps is not None:
+            hold.steps.clear()
+            self._quick = None if self._quick is None else Counted(self._quick, hold.steps)
 
     @contextmanager
     def _together(self, hold: Hold) -> Iterator[None]:

@@ -11,6 +11,7 @@ from typing import Literal, cast, get_args
 from lrkeeper.settings import HORIZON, ON_EXISTING, ON_OUTAGE, ON_RESUME, SYNC, Settings
 from lrkeeper.views import OnExisting, OnResume
 
+Counts = Literal["every_call", "after_optimizer_step"]
 OnMissing = Literal["error", "create"]
 OnLocalChange = Literal["adopt", "overwrite"]
 OnOutage = Literal["auto", "wait", "hold", "forecast"]
@@ -39,6 +40,7 @@ class Options:
     on_outage: OnOutage | None = None
     sync: Sync | None = None
     on_resume: OnResume | None = None
+    counts: Counts = "every_call"
 
     def __post_init__(self) -> None:
         for name, value, choices in (
@@ -48,6 +50,7 @@ class Options:
             ("on_local_change", self.on_local_change, get_args(OnLocalChange)),
             (f"on_outage (or {ON_OUTAGE})", self.outage, get_args(OnOutage)),
             (f"sync (or {SYNC})", self.synchronised, get_args(Sync)),
+            ("counts", self.counts, get_args(Counts)),
         ):
             if value not in choices:
                 raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, choices))}")

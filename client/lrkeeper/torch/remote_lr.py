@@ -20,9 +20,10 @@ from lrkeeper.schedules.given import AXES, NOTHING, Given, progress_problem
 from lrkeeper.torch import groups
 from lrkeeper.torch.calling import calls
 from lrkeeper.torch.hold import Hold
-from lrkeeper.torch.kept import Kept
+from lrkeeper.torch.kept import ENTRY, Kept
 from lrkeeper.torch.memories import base_of, row_of
-from lrkeeper.torch.options import OnLocalChange, OnMissing, OnOutage, Options, Sync
+from lrkeeper.torch.options import Counts, OnLocalChange, OnMissing, OnOutage, Options, Sync
+from lrkeeper.torch.strides import warn_of_strides
 from lrkeeper.views import OnExisting, OnResume
 
 
@@ -102,10 +103,13 @@ class RemoteLR(Kept, _Follower):
             "server" at the last step that the run has applied, "checkpoint" from what the checkpoint carries, on a
             branch of its own, "error" as "exact", but only if the run has not gone on or been edited since;
             LRKEEPER_ON_RESUME if None, else "exact".
+        counts: which calls of `step` are steps of the run: "every_call", as in torch, or only the first one
+            "after_optimizer_step": others do nothing. See docs/what-counts-as-a-step.md.
 
     Raises:
         TypeError: optimizer is no torch Optimizer, schedule neither definition nor name, or a param group has no
-            number where the schedule moves one; or the definition calls functions, and has none.
+            number where the schedule moves one; or the definition calls functions, and has none; or the
+            optimizer's steps cannot be counted.
         ValueError: the schedule moves what the param groups do not have, such as a momentum, or parameters are
             not those of the definition.
         NotConfigured: no server is named, or several ranks have nothing to agree through.
@@ -133,6 +137,7 @@ class RemoteLR(Kept, _Follower):
         on_outage: OnOutage | None = None,
         sync: Sync | None = None,
         on_resume: OnResume | None = None,
+        counts: Counts = "every_call",
     ) -> None:
         if not isinstance(schedule, Schedule | str):
             raise TypeError(
@@ -156,6 +161,7 @@ class RemoteLR(Kept, _Follower):
             on_outage,
             sync,
             on_resume,
+            counts=counts,
         )
         self._hold = Hold(options, _Given(schedule))
         super().__init__(optimizer)
@@ -175,8 +181,21 @@ class RemoteLR(Kept, _Follower):
             raise TypeError(problem)
         self._last_lr = groups.write(optimizer, self._first_row(definition))
         self._hold.begins_with(self)
+        if self._hold.steps is None:
+            warn_of_strides(self)
+        else:
+            self._hold.steps.watch(optimizer)
         if definition.takes_metric and type(self) is RemoteLR:
             self.__class__ = _RemoteMetricLR  # a stored definition is known only now
+
+    def __setstate__(self, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
+        """Watch the copy's own optimizer."""
+        fields, slots = state
+        self.__dict__.update(fields)
+        for name, value in slots.items():
+            setattr(self, name, value)
+        if self._hold.steps is not None:
+            self._hold.steps.watch(self.optimizer)
 
     def _told(self, args: Any, kwargs: Any) -> Given:
         """Return what a step was given: the metric, and the run's totals of samples, tokens, epochs.
@@ -208,12 +227,16 @@ class RemoteLR(Kept, _Follower):
         state = super().state_dict()
         for name in ("base_lrs", "_last_lr"):
             state[name] = [float(value) for value in state[name]]
+        if self._hold.steps is not None:
+            state[ENTRY]["optimizer_stepped"] = self._hold.steps.pending
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go to the state's place on its run; the lr of that step is written into the optimizer."""
         base_lrs = self.base_lrs
         super().load_state_dict(state_dict)
+        if self._hold.steps is not None:
+            self._hold.steps.pending = bool(state_dict[ENTRY].get("optimizer_stepped"))
         for ours, theirs in zip(base_lrs, self.base_lrs, strict=False):
             if isinstance(ours, torch.Tensor):
                 ours.fill_(theirs)

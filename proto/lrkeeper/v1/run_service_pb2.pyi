@@ -272,12 +272,18 @@ class Remembered(_message.Message):
     FRONTIER_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
     EDITS_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
     store_epoch: _builtins.str
     """The database that it acquired the run from."""
     fence: _builtins.int
+    """The fence that the job had."""
     branch: _builtins.int
     frontier: _builtins.int
     """The highest frontier it has seen."""
+    held: _builtins.bool
+    """Whether this start has held the run with that fence. Otherwise another one has, whose checkpoint it
+    comes with.
+    """
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___RememberedRows]:
         """The rows it holds, in order of steps, without gap."""
@@ -295,10 +301,11 @@ class Remembered(_message.Message):
         frontier: _builtins.int = ...,
         rows: _abc.Iterable[Global___RememberedRows] | None = ...,
         edits: _abc.Iterable[_run_pb2.Edit] | None = ...,
+        held: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "edits", b"edits", "fence", b"fence", "frontier", b"frontier", "rows", b"rows", "store_epoch", b"store_epoch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "edits", b"edits", "fence", b"fence", "frontier", b"frontier", "held", b"held", "rows", b"rows", "store_epoch", b"store_epoch"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -520,6 +527,7 @@ class NextLrRequest(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     GIVEN_FIELD_NUMBER: _builtins.int
     AHEAD_FIELD_NUMBER: _builtins.int
+    FRONTIER_FIELD_NUMBER: _builtins.int
     run_uid: _builtins.str
     store_epoch: _builtins.str
     fence: _builtins.int
@@ -534,6 +542,10 @@ class NextLrRequest(_message.Message):
     """The step whose values this rank's optimizer has."""
     revision: _builtins.int
     """The last revision this rank has seen."""
+    frontier: _builtins.int
+    """The highest frontier of the branch that this rank has seen: where the run's is below, the database has
+    lost steps, and nothing is committed.
+    """
     @_builtins.property
     def given(self) -> _run_pb2.Given:
         """What the step learned from outside: one step is asked for then, or `ahead` has what the others are told.
@@ -561,10 +573,11 @@ class NextLrRequest(_message.Message):
         revision: _builtins.int = ...,
         given: _run_pb2.Given | None = ...,
         ahead: _abc.Iterable[_run_pb2.Progress] | None = ...,
+        frontier: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ahead", b"ahead", "applied_step", b"applied_step", "branch", b"branch", "count", b"count", "fence", b"fence", "from_step", b"from_step", "given", b"given", "incarnation", b"incarnation", "rank", b"rank", "revision", b"revision", "run_uid", b"run_uid", "store_epoch", b"store_epoch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ahead", b"ahead", "applied_step", b"applied_step", "branch", b"branch", "count", b"count", "fence", b"fence", "from_step", b"from_step", "frontier", b"frontier", "given", b"given", "incarnation", b"incarnation", "rank", b"rank", "revision", b"revision", "run_uid", b"run_uid", "store_epoch", b"store_epoch"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

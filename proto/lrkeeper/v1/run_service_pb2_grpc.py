@@ -124,7 +124,7 @@ class RunServiceServicer(object):
         schedule. ALREADY_EXISTS: without a checkpoint, on a run that another start holds and was heard
         of lately, or on a finished one. FAILED_PRECONDITION: another schedule or other param groups
         than the run's, a checkpoint of another branch or beyond the frontier, a superseded incarnation,
-        an attempt older than the run's.
+        an attempt older than the run's. DATA_LOSS: what the job remembers is not what the run has.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -136,7 +136,7 @@ class RunServiceServicer(object):
         `from_step`: ask again. Steps below the frontier are answered without a look at the fence.
         NOT_FOUND: no such run. OUT_OF_RANGE: a step before the run's origin or too far beyond its
         frontier. FAILED_PRECONDITION: a newer start holds the run, the run is finished, or the database
-        is another than the one the run was acquired from.
+        is another than the one the run was acquired from, or an older state of it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -49,7 +49,7 @@ class RunServiceStub:
     schedule. ALREADY_EXISTS: without a checkpoint, on a run that another start holds and was heard
     of lately, or on a finished one. FAILED_PRECONDITION: another schedule or other param groups
     than the run's, a checkpoint of another branch or beyond the frontier, a superseded incarnation,
-    an attempt older than the run's.
+    an attempt older than the run's. DATA_LOSS: what the job remembers is not what the run has.
     """
     NextLr: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.NextLrRequest, _run_service_pb2.NextLrResponse]
     """Returns the values of `count` steps from `from_step`, committing those that are not committed
@@ -57,7 +57,7 @@ class RunServiceStub:
     `from_step`: ask again. Steps below the frontier are answered without a look at the fence.
     NOT_FOUND: no such run. OUT_OF_RANGE: a step before the run's origin or too far beyond its
     frontier. FAILED_PRECONDITION: a newer start holds the run, the run is finished, or the database
-    is another than the one the run was acquired from.
+    is another than the one the run was acquired from, or an older state of it.
     """
     EditRun: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.EditRunRequest, _run_service_pb2.EditRunResponse]
     """Changes a live run from a step at or above its frontier on.
@@ -125,7 +125,7 @@ class RunServiceAsyncStub(RunServiceStub):
     schedule. ALREADY_EXISTS: without a checkpoint, on a run that another start holds and was heard
     of lately, or on a finished one. FAILED_PRECONDITION: another schedule or other param groups
     than the run's, a checkpoint of another branch or beyond the frontier, a superseded incarnation,
-    an attempt older than the run's.
+    an attempt older than the run's. DATA_LOSS: what the job remembers is not what the run has.
     """
     NextLr: _aio.UnaryUnaryMultiCallable[_run_service_pb2.NextLrRequest, _run_service_pb2.NextLrResponse]  # type: ignore[assignment]
     """Returns the values of `count` steps from `from_step`, committing those that are not committed
@@ -133,7 +133,7 @@ class RunServiceAsyncStub(RunServiceStub):
     `from_step`: ask again. Steps below the frontier are answered without a look at the fence.
     NOT_FOUND: no such run. OUT_OF_RANGE: a step before the run's origin or too far beyond its
     frontier. FAILED_PRECONDITION: a newer start holds the run, the run is finished, or the database
-    is another than the one the run was acquired from.
+    is another than the one the run was acquired from, or an older state of it.
     """
     EditRun: _aio.UnaryUnaryMultiCallable[_run_service_pb2.EditRunRequest, _run_service_pb2.EditRunResponse]  # type: ignore[assignment]
     """Changes a live run from a step at or above its frontier on.
@@ -204,7 +204,7 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         schedule. ALREADY_EXISTS: without a checkpoint, on a run that another start holds and was heard
         of lately, or on a finished one. FAILED_PRECONDITION: another schedule or other param groups
         than the run's, a checkpoint of another branch or beyond the frontier, a superseded incarnation,
-        an attempt older than the run's.
+        an attempt older than the run's. DATA_LOSS: what the job remembers is not what the run has.
         """
 
     @_abc_1.abstractmethod
@@ -218,7 +218,7 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         `from_step`: ask again. Steps below the frontier are answered without a look at the fence.
         NOT_FOUND: no such run. OUT_OF_RANGE: a step before the run's origin or too far beyond its
         frontier. FAILED_PRECONDITION: a newer start holds the run, the run is finished, or the database
-        is another than the one the run was acquired from.
+        is another than the one the run was acquired from, or an older state of it.
         """
 
     @_abc_1.abstractmethod

@@ -30,11 +30,16 @@ _log = structlog.get_logger("lrkeeper.server")
 
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a lottery
-    ("grpc.max_receive_message_length", 2 << 20),
+    ("grpc.max_receive_message_length", 4 << 20),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_ping_strikes", 0),
+    ("grpc.keepalive_time_ms", 60_000),  # ends the connections of machines that have vanished
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.max_connection_age_grace_ms", 60_000),  # for calls under way when a connection is of age
 )
+MAX_CONNECTION_AGE = 1800.0
+"""Seconds after which a client is asked to connect anew, give or take a tenth, so that clients spread over servers."""
 _DRAIN_SECONDS = 10.0
 _LAST_WORDS_SECONDS = 0.5  # for those who watch the health service, which end only when they are ended
 
@@ -52,12 +57,18 @@ class CannotListen(Exception):
 class Server:
     """A running server on a storage. The caller closes the storage after `stop`.
 
-    `more` are handlers served beside lrkeeper's own.
+    `more` are handlers served beside lrkeeper's own; `max_connection_age` is in seconds.
     """
 
-    def __init__(self, storage: Storage, more: Sequence[grpc.GenericRpcHandler] = ()) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        more: Sequence[grpc.GenericRpcHandler] = (),
+        max_connection_age: float = MAX_CONNECTION_AGE,
+    ) -> None:
         self._keeper = Keeper(storage)
-        self._grpc = grpc.aio.server(options=_OPTIONS)
+        age = ("grpc.max_connection_age_ms", round(max_connection_age * 1000))
+        self._grpc = grpc.aio.server(options=(*_OPTIONS, age))
         self._calls = dispatch.Calls()
         requests = RequestLog(sys.stderr)
         for service, servicer in _SERVICES.items():
@@ -122,7 +133,12 @@ def settle_garbage() -> None:
     gc.set_threshold(10_000, 20, 20)
 
 
-def serve(listen: str, database_url: str, announce: Callable[[str], None]) -> None:
+def serve(
+    listen: str,
+    database_url: str,
+    announce: Callable[[str], None],
+    max_connection_age: float = MAX_CONNECTION_AGE,
+) -> None:
     """Serve until SIGTERM or SIGINT; `announce` is called with the address once it serves.
 
     Raises CannotOpen and CannotListen.
@@ -135,7 +151,7 @@ def serve(listen: str, database_url: str, announce: Callable[[str], None]) -> No
         storage = SqlStorage(engine)
         settle_garbage()
         try:
-            asyncio.run(_serve(storage, listen, announce))
+            asyncio.run(_serve(storage, listen, announce, max_connection_age))
         finally:
             storage.close()
     finally:
@@ -143,8 +159,8 @@ def serve(listen: str, database_url: str, announce: Callable[[str], None]) -> No
             taken.release()
 
 
-async def _serve(storage: Storage, listen: str, announce: Callable[[str], None]) -> None:
-    server = Server(storage)
+async def _serve(storage: Storage, listen: str, announce: Callable[[str], None], age: float) -> None:
+    server = Server(storage, max_connection_age=age)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

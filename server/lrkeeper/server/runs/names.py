@@ -43,16 +43,14 @@ def check_own_schedule(field: str, value: str) -> str:
     return check_name(field, value)
 
 
-def check_request_id(value: str) -> str:
-    """Return a request id in its usual spelling; raises InvalidArgument."""
+def check_request_id(value: str, field: str = "request_id") -> str:
+    """Return a UUID in its usual spelling; raises InvalidArgument."""
     try:
         if len(value) > 64:
             raise ValueError
         return str(UUID(value))
     except ValueError:
-        raise InvalidArgument(
-            f"request_id is {_shown(value)}; it must be a UUID", field="request_id"
-        ) from None
+        raise InvalidArgument(f"{field} is {_shown(value)}; it must be a UUID", field=field) from None
 
 
 def check_text(field: str, value: str, most: int) -> str:

@@ -108,7 +108,7 @@ def start(request: run_service_pb2.AcquireRunRequest) -> tuple[Start, str | None
             cursor=request.origin.cursor,
             cursor_step=request.origin.cursor_step,
             values=_values(request),
-            given=_given(request.origin.given, "origin.given"),
+            given=given(request.origin.given, "origin.given"),
         )
         if checkpoint is not None and carried.values.first_step != checkpoint.step:
             raise InvalidArgument(
@@ -163,11 +163,12 @@ def steps(request: run_service_pb2.NextLrRequest) -> Steps:
         count=request.count,
         applied_step=request.applied_step,
         revision=request.revision,
-        given=_given(request.given, "given") if request.HasField("given") else NOTHING,
+        given=given(request.given, "given") if request.HasField("given") else NOTHING,
         ahead=tuple(
-            _given(run_pb2.Given(progress=progress), f"ahead[{place}]")
+            given(run_pb2.Given(progress=progress), f"ahead[{place}]")
             for place, progress in enumerate(request.ahead)
         ),
+        frontier=request.frontier,
     )
 
 
@@ -207,7 +208,8 @@ def _run_uid(uid: str) -> str:
     return names.check_text("run_uid", uid, 64)
 
 
-def _given(message: run_pb2.Given, path: str) -> Given:
+def given(message: run_pb2.Given, path: str) -> Given:
+    """Return what a step was given."""
     if len(message.factors) > MAX_FACTORS:
         raise InvalidArgument(
             f"{path}.factors has {len(message.factors)} entries; at most {MAX_FACTORS} are taken",

@@ -120,7 +120,7 @@ def run(view: RunView, *, with_edits: bool = True) -> run_pb2.Run:
         heard_time=time(found.heard_at),
         lineage=[_lineage(branch) for branch in reversed(view.lineage)],
         ranks=[_rank(rank) for rank in view.ranks],
-        lost_edits=[_lost_edit(lost) for lost in view.lost_edits],
+        lost_edits=[lost_edit(lost) for lost in view.lost_edits],
         deviations=deviations(view.deviations),
     )
     if found.forked_from is not None:
@@ -174,7 +174,8 @@ def _rank(view: RankView) -> run_pb2.RankProgress:
     )
 
 
-def _lost_edit(found: LostEdit) -> run_pb2.LostEdit:
+def lost_edit(found: LostEdit) -> run_pb2.LostEdit:
+    """Return a lost edit's message."""
     lost = run_pb2.Edit(
         revision=found.revision,
         request_id=found.request_id,

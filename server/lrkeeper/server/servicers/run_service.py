@@ -5,7 +5,7 @@ from __future__ import annotations
 from lrkeeper.errors import InvalidArgument
 from lrkeeper.schedules import codec
 from lrkeeper.server.runs import names
-from lrkeeper.server.servicers import decode, encode
+from lrkeeper.server.servicers import decode, encode, remembered
 from lrkeeper.server.servicers.pages import Pages
 from lrkeeper.server.usecases import runs
 from lrkeeper.server.usecases.acquire_run import acquire_run
@@ -49,10 +49,11 @@ class RunServicer:
 
     async def acquire_run(self, request: pb.AcquireRunRequest) -> pb.AcquireRunResponse:
         start, schedule_name, carried = decode.start(request)
+        told = remembered.remembered(request)
         if start.adds_groups or start.leaves_plan:
             acquired = await leave_plan(self._keeper, start)
         else:
-            acquired = await acquire_run(self._keeper, start, schedule_name, carried)
+            acquired = await acquire_run(self._keeper, start, schedule_name, carried, told)
         uids = {edit.schedule_uid for edit in acquired.edits if edit.schedule_uid}
         names_by_uid = await runs.schedule_names(self._keeper, uids)
         response = pb.AcquireRunResponse(
@@ -70,6 +71,8 @@ class RunServicer:
             cursor_step=acquired.cursor_step,
             edits=[encode.edit(edit, names_by_uid) for edit in acquired.edits],
             created=acquired.created,
+            repaired=acquired.repaired,
+            lost_edits=map(encode.lost_edit, acquired.lost),
         )
         if acquired.given:
             response.given.CopyFrom(acquired.given.to_message())

@@ -94,6 +94,9 @@ class Transaction(Protocol):
     def insert_incarnation(self, incarnation: Incarnation) -> None:
         """Store a new start."""
 
+    def fence_incarnation(self, run_uid: str, incarnation: str, fence: int) -> None:
+        """Give a start another fence."""
+
     def move_incarnation(self, run_uid: str, incarnation: str, resume_step: int) -> None:
         """Set the step at which a start stands."""
 

@@ -192,6 +192,10 @@ class SqlTransaction:
         values = {**vars(incarnation), "labels": json.dumps(dict(incarnation.labels), sort_keys=True)}
         self._connection.execute(insert(t.incarnations), values)
 
+    def fence_incarnation(self, run_uid: str, incarnation: str, fence: int) -> None:
+        where = (t.incarnations.c.run_uid == run_uid, t.incarnations.c.incarnation == incarnation)
+        self._connection.execute(update(t.incarnations).where(*where).values(fence=fence))
+
     def move_incarnation(self, run_uid: str, incarnation: str, resume_step: int) -> None:
         where = (t.incarnations.c.run_uid == run_uid, t.incarnations.c.incarnation == incarnation)
         self._connection.execute(update(t.incarnations).where(*where).values(resume_step=resume_step))

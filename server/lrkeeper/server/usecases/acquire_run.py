@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
 
 from lrkeeper.errors import (
     RunExists,
@@ -23,10 +26,12 @@ from lrkeeper.server.runs.records import (
     Branch,
     Edit,
     Incarnation,
+    LostEdit,
     Origin,
     RankProgress,
     Run,
 )
+from lrkeeper.server.runs.repair import Remembered
 from lrkeeper.server.runs.resume import policy
 from lrkeeper.server.storage.contract import Transaction
 from lrkeeper.server.storage.ids import new_uid
@@ -34,6 +39,9 @@ from lrkeeper.server.usecases.fill import fill
 from lrkeeper.server.usecases.forks import fork_of
 from lrkeeper.server.usecases.keeper import Keeper, lineage_from, lineage_of, still_to_act
 from lrkeeper.server.usecases.origins import Carried, carried_edit, carried_origin, fresh_origin
+from lrkeeper.server.usecases.repair_run import Mended, mend
+
+_log = structlog.get_logger("lrkeeper.runs")
 
 
 @dataclass(frozen=True)
@@ -52,22 +60,34 @@ class Acquired:
     edits: list[Edit]
     created: bool
     given: Given
+    repaired: bool = False
+    lost: tuple[LostEdit, ...] = ()
+    """Edits that the job remembers and the database has lost."""
+    log: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
 
 async def acquire_run(
-    keeper: Keeper, start: Start, schedule_name: str | None, carried: Carried | None
+    keeper: Keeper,
+    start: Start,
+    schedule_name: str | None,
+    carried: Carried | None,
+    remembered: Remembered | None = None,
 ) -> Acquired:
     """Give a start its run.
 
     `schedule_name` is the stored schedule to follow, instead of the start's definition; `carried` is where
-    a run begins that is not here: at its checkpoint, or where the job stands.
+    a run begins that is not here: at its checkpoint, or where the job stands; `remembered` is what the job
+    remembers of a run of which the database may have lost some.
 
-    Raises what `decide` does, and RunNotFound, RunExists, ScheduleNotFound, ScheduleFails.
+    Raises what `decide` and `mend` do, and RunNotFound, RunExists, ScheduleNotFound, ScheduleFails.
     """
     now = keeper.now()
 
     def work(tx: Transaction) -> Acquired:
         brought = _with_stored(tx, start, schedule_name)
+        mended = None if remembered is None else _mended(tx, brought, remembered, now)
+        if mended is not None:
+            brought = mended.start
         run = _find(tx, brought, carried)
         if run is not None and brought.checkpoint is not None and brought.checkpoint.run_uid != run.uid:
             # The run that was forked where the checkpoint lies, or that this very checkpoint made here before.
@@ -75,11 +95,26 @@ async def acquire_run(
             brought = replace(brought, checkpoint=Checkpoint(run.uid, first.branch, first.origin.step))
         if run is None:
             return _create(tx, brought, carried, now)
-        return _take(tx, brought, carried, run, now, keeper.unsaved_ranks(run))
+        heard = keeper.unsaved_ranks(run)
+        if mended is None:
+            return _take(tx, brought, carried, run, now, heard)
+        found = _take(tx, brought, carried, run, now, heard, held=mended.held)
+        return replace(found, repaired=mended.repaired, lost=mended.lost, log=mended.log)
 
     acquired = await keeper.storage.transact(work)
+    for event, facts in acquired.log:
+        _log.warning(event, **facts)
     keeper.lane(acquired.run.uid).head = None
     return acquired
+
+
+def _mended(tx: Transaction, start: Start, remembered: Remembered, now: int) -> Mended:
+    assert start.checkpoint is not None
+    run = tx.run_by_uid(start.checkpoint.run_uid)
+    if run is not None and run.state == "deleted":
+        return Mended(start)
+    known = None if run is None else known_of(tx, run, start.incarnation)
+    return mend(tx, start, remembered, known, now)
 
 
 def _with_stored(tx: Transaction, start: Start, schedule_name: str | None) -> Start:
@@ -170,13 +205,30 @@ def _carry(tx: Transaction, run: Run, origin: Origin, carried: Carried | None, n
 
 
 def _take(
-    tx: Transaction, start: Start, carried: Carried | None, run: Run, now: int, heard: Mapping[int, Heard]
+    tx: Transaction,
+    start: Start,
+    carried: Carried | None,
+    run: Run,
+    now: int,
+    heard: Mapping[int, Heard],
+    *,
+    held: bool = False,
 ) -> Acquired:
+    """Give a start its run; `held`: it was on it, and each of its ranks goes on where it stands."""
     known = known_of(tx, run, start.incarnation, start, heard)
+    if held and known.same is not None and start.checkpoint is not None:
+        known = replace(known, same=replace(known.same, resume_step=start.checkpoint.step))
     grant = decide(start, known, now)
     branch = grant.branch
     if grant.again:
         assert branch is not None
+        if held:
+            found = acquired(tx, run, branch, grant.resume_step)
+            return (
+                replace(found, branch=run.branch)
+                if len(known.lineage[0].groups) == len(start.groups)
+                else found
+            )
         tx.move_incarnation(run.uid, start.incarnation, grant.resume_step)
         return acquired(tx, run, branch, grant.resume_step)
     run = replace(run, fence=run.fence + 1, state="active", finished_at=None, heard_at=now, heard_every=0)

@@ -27,6 +27,7 @@ from lrkeeper.schedules.table import Table
 from lrkeeper.server.presets import preset
 from lrkeeper.server.runs.head import Head, head_of
 from lrkeeper.server.runs.limits import MAX_AHEAD
+from lrkeeper.server.runs.named_groups import check_named_groups
 from lrkeeper.server.runs.records import Branch, Edit, Run, ScheduleRevision, current_row
 from lrkeeper.server.storage.contract import Transaction
 from lrkeeper.server.usecases.fill import fill_for_run
@@ -107,7 +108,7 @@ async def edit_run(keeper: Keeper, change: Change, *, validate_only: bool = Fals
         EffectiveStepPassed: the edit could act only after `not_after_step`.
         ScheduleFails: the definition cannot be evaluated up to the step before, or needs numbers that the run
             does not have.
-        InvalidArgument: the numbers given are not the definition's.
+        InvalidArgument: the numbers given are not the definition's, or it names param groups that the run has not.
     """
     look = await keeper.storage.transact(lambda tx: _look(tx, change), writes=False)
     if isinstance(look, Edit):
@@ -116,6 +117,8 @@ async def edit_run(keeper: Keeper, change: Change, *, validate_only: bool = Fals
     effective = _effective_step(head.run, change)
     filled = _filled(change, look.parameters)
     schedule = codec.from_json(filled.definition)
+    if change.schedule is None or change.named:  # an update of a stored schedule is for runs of many kinds
+        check_named_groups(schedule, head.branch.groups, head.run.name)
     base = head.branch.base
     cursor = await seek(schedule, base, current_row(head.branch.groups), effective - 1)
     if validate_only:

@@ -14,6 +14,7 @@ from lrkeeper.errors import (
     RunFinished,
     StepOutOfRange,
     StorageUnavailable,
+    StoreChanged,
     UnknownFence,
 )
 from lrkeeper.schedules import Schedule
@@ -48,6 +49,8 @@ class Steps(NamedTuple):
     given: Given = NOTHING
     ahead: tuple[Given, ...] = ()
     """What the steps after the first are told, where that is known."""
+    frontier: int = 0
+    """The highest one of the branch that the rank has seen."""
 
     @property
     def told(self) -> tuple[Given, ...]:
@@ -115,14 +118,21 @@ def _check(steps: Steps) -> None:
 
 
 def _behind(head: Head, steps: Steps) -> bool:
-    """Return whether the run has been taken, or has gone on, through another server.
+    """Return whether the run has gone on through another server: was taken, left its branch, was edited or moved.
 
     A rank asks from the frontier at the latest, unless it skips steps.
     """
     run = head.run
     if steps.branch == run.branch and steps.from_step > head.frontier:
         return True
-    return steps.fence > run.fence or steps.branch > run.branch
+    return steps.fence > run.fence or steps.branch > run.branch or _lost(head, steps)
+
+
+def _lost(head: Head, steps: Steps) -> bool:
+    """Return whether the rank has seen more of the run than the head has."""
+    if steps.revision > head.run.revision:
+        return True
+    return steps.branch == head.run.branch and steps.frontier > head.frontier
 
 
 def _covered(head: Head, steps: Steps) -> bool:
@@ -138,6 +148,8 @@ async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure
         head = lane.head or await keeper.head(steps.run_uid, lane)
         if _behind(head, steps):
             head = await keeper.load(steps.run_uid, lane)
+            if _lost(head, steps):
+                raise _lost_error(head, steps)
         now = keeper.now()
         if steps.fence == head.run.fence:
             _check_rank(head, steps)
@@ -202,6 +214,18 @@ async def _refusal(keeper: Keeper, head: Head, steps: Steps) -> RunFenced | Unkn
         holder = await keeper.storage.transact(lambda tx: tx.holder(run.uid, run.fence), writes=False)
         return fenced(run, holder, head.branch)
     return UnknownFence(f"fence {steps.fence} is none that run {run.name!r} has given", fence=run.fence)
+
+
+def _lost_error(head: Head, steps: Steps) -> StoreChanged:
+    seen, has = f"step {steps.frontier}", f"step {head.frontier}"
+    if steps.revision > head.run.revision:
+        seen, has = f"revision {steps.revision}", f"revision {head.run.revision}"
+    return StoreChanged(
+        f"rank {steps.rank} has seen run {head.run.name!r} at {seen}, and the database has it at {has}: it was put "
+        "back from an older backup",
+        frontier=head.frontier,
+        revision=head.run.revision,
+    )
 
 
 def _check_rank(head: Head, steps: Steps) -> None:

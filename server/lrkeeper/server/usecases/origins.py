@@ -9,7 +9,7 @@ from lrkeeper.errors import InvalidArgument, ScheduleFails
 from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.cursor import FAILURES, Cursor, begin, extend
 from lrkeeper.schedules.given import AXES, NOTHING, Given
-from lrkeeper.schedules.numbers import cast_row
+from lrkeeper.schedules.numbers import Row, cast_row
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.acquire import Start
 from lrkeeper.server.runs.limits import MAX_AHEAD
@@ -52,13 +52,11 @@ def fresh_origin(start: Start) -> Origin:
 ANYTHING = Given(metric=0.0, factors=(1.0,) * 10_000, progress=dict.fromkeys(AXES, 0.0))
 
 
-def carried_origin(start: Start, carried: Carried) -> Origin:
-    """Return the step at which a job stands. Raises InvalidArgument, ScheduleFails."""
-    step = carried.values.first_step
-    base = base_row(start.groups)
+def checked_cursor(schedule: Schedule, base: Row, text: str, field: str) -> Cursor:
+    """Return the evaluation that a job has carried. Raises InvalidArgument where the schedule cannot go on from it."""
     try:
-        cursor = Cursor.from_json(carried.cursor, base)
-        _, _, failure = extend(carried.schedule, base, cursor, 1, ANYTHING)
+        cursor = Cursor.from_json(text, base)
+        _, _, failure = extend(schedule, base, cursor, 1, ANYTHING)
         if failure is not None and (
             failure.type in ("TypeError", "IndexError")
             or any(word in failure.message for word in ("unpack", "zip()"))
@@ -66,8 +64,16 @@ def carried_origin(start: Start, carried: Carried) -> Origin:
             raise ValueError(failure.message)
     except Exception as error:  # a cursor is opaque to who carries it: whatever it breaks, it is no cursor
         raise InvalidArgument(
-            "origin.cursor is not one of this schedule and these param groups", field="origin.cursor"
+            f"{field} is not one of this schedule and these param groups", field=field
         ) from error
+    return cursor
+
+
+def carried_origin(start: Start, carried: Carried) -> Origin:
+    """Return the step at which a job stands. Raises InvalidArgument, ScheduleFails."""
+    step = carried.values.first_step
+    base = base_row(start.groups)
+    cursor = checked_cursor(carried.schedule, base, carried.cursor, "origin.cursor")
     behind = step - cursor.step
     if cursor.step != carried.cursor_step or not 0 <= behind <= MAX_AHEAD:
         raise InvalidArgument(
