@@ -81,15 +81,38 @@ def answered_is_stored(h: Indexed) -> Iterator[str]:
     """2: what was answered is in the database."""
     for call, answer in h.of("next_lr"):
         timeline = h.timelines.get((call["run_uid"], call["branch"]))
-        for i in range(len(answer["rows"])):
+        for i, row in enumerate(answer["rows"]):
             step = answer["first_step"] + i
-            if timeline is None or step not in timeline.stored:
-                yield f"2 step {step} was answered to {answer['message']} and is not stored"
+            stored = None if timeline is None else timeline.row(step)
+            if stored != row:
+                yield f"2 step {step} was answered to {answer['message']} as {row}, and is stored as {stored}"
+                break
     starts = {(row["run_uid"], row["incarnation"]): row for row in h.tables["incarnations"]}
     for call, answer in h.of("acquire_run"):
         row = starts.get((answer["run_uid"], call["incarnation"]))
         if row is None or row["fence"] != answer["fence"]:
             yield f"2 the fence {answer['fence']} of {call['incarnation']} is not stored"
+
+
+def rollbacks_fence(h: Indexed) -> Iterator[str]:
+    """4: a rollback is one branch, begins where it was to, and has a fence above all that were given before."""
+    names = {row["name"]: row["uid"] for row in h.tables["runs"]}
+    commits = [e for e in h.events if e["event"] == "commit"]
+    for call, answer in h.of("rollback_run"):
+        uid = names[call["run"]]
+        made = [
+            row
+            for row in h.tables["branches"]
+            if (row["run_uid"], row["request_id"]) == (uid, call["request_id"])
+        ]
+        if [(row["branch"], row["origin_step"]) for row in made] != [(answer["branch"], call["to_step"])]:
+            yield f"2 the rollback {answer['message']} to {call['to_step']} is stored as {made}"
+        before = max(
+            (row[2] for e in commits for row in e["runs"] if row[0] == uid and row[1] < answer["branch"]),
+            default=0,
+        )
+        if answer["fence"] <= before:
+            yield f"4 the rollback {answer['message']} has the fence {answer['fence']}, and {before} was given before"
 
 
 def blocks_are_whole(h: Indexed) -> Iterator[str]:
@@ -128,6 +151,8 @@ def edits_are_kept(h: Indexed) -> Iterator[str]:
             yield f"2 {what} was acknowledged as {answer['revision']}, {answer['step']}; the log has {rows}"
             continue
         (row,) = rows
+        if answer["revision"] != call["expected_revision"] + 1:
+            yield f"2 {what} was to follow revision {call['expected_revision']}, and is {answer['revision']}"
         if (row["author"], row["reason"]) != (call["author"], call["reason"]):
             yield f"9 {what} is not its author's: {row['author']}, {row['reason']}"
         if call["not_after_step"] is not None and answer["step"] > call["not_after_step"]:
@@ -171,6 +196,10 @@ def repeats_change_nothing(h: Indexed) -> Iterator[str]:
         key = (answer["run_uid"], call["incarnation"])
         if first.setdefault(key, answer["fence"]) != answer["fence"]:
             yield f"3 {call['incarnation']} has the fence {answer['fence']}, and had {first[key]}"
+    for call, answer in h.of("acquire_run"):
+        fence = ("fence", answer["run_uid"], answer["fence"])
+        if first.setdefault(fence, call["incarnation"]) != call["incarnation"]:
+            yield f"4 the fence {answer['fence']} was given to {first[fence]} and to {call['incarnation']}"
     fences = [(row["run_uid"], row["fence"]) for row in h.tables["incarnations"]]
     if len(fences) != len(set(fences)):
         yield "4 two starts have one fence"
@@ -289,7 +318,9 @@ def frontier_waits_for_ranks(h: Indexed) -> Iterator[str]:
                 ranks = [call["rank"]] + [
                     rank
                     for rank, (clock, when) in heard.get(key, {}).items()
-                    if when == jumps and e["clock"] - clock < _LATELY and len(elsewhere[run, fence, rank]) == 1
+                    if when == jumps
+                    and e["clock"] - clock < _LATELY
+                    and len(elsewhere[run, fence, rank]) == 1
                 ]
                 lowest = min(applied[*key, rank] for rank in ranks)
                 if after > max(before, lowest + 1 + 2 * call["count"]):
@@ -335,6 +366,7 @@ def all_is_well(h: Indexed) -> Iterator[str]:
 CHECKS: tuple[Check, ...] = (
     one_bit_pattern,
     answered_is_stored,
+    rollbacks_fence,
     blocks_are_whole,
     edits_are_kept,
     values_follow_the_log,

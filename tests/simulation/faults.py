@@ -46,6 +46,8 @@ RATES = {
     "edit_id_reused": 0.1,
     "edit_stale_revision": 0.15,
     "schedule_update": 1.0,
+    "rollback": 1.0,
+    "rollback_repeated": 0.3,
     "metric_differs": 0.5,
     "value_adopted": 0.08,
     "groups_added": 0.5,

@@ -1,13 +1,28 @@
-"""An event loop of virtual time: no threads, no clock, and what is ready runs in an order that a seed chooses."""
+"""An event loop of virtual time: no threads, no clock, and a seed chooses which process runs next.
+
+Within a process callbacks run in the order in which they were scheduled, as asyncio has it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import heapq
+from collections import deque
 from collections.abc import Callable, Coroutine
-from contextvars import Context
+from contextvars import Context, ContextVar, copy_context
 from random import Random
 from typing import Any
+
+
+PROCESS: ContextVar[str] = ContextVar("process", default="")
+"""The process that a callback belongs to."""
+
+
+def process(name: str) -> Context:
+    """Return a context whose tasks are a process of their own."""
+    context = copy_context()
+    context.run(PROCESS.set, name)
+    return context
 
 
 class Loop:
@@ -19,7 +34,7 @@ class Loop:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._itself: Any = self  # asyncio takes what has these methods; their types are another matter
-        self._ready: list[asyncio.Handle] = []
+        self._ready: dict[str, deque[asyncio.Handle]] = {}
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._count = 0
         self._now = 0.0
@@ -46,10 +61,12 @@ class Loop:
             if not handle.cancelled():
                 handle._run()
             return
-        ready = self._ready
-        place = int(self._random.random() * len(ready)) if len(ready) > 1 else 0
-        ready[place], ready[-1] = ready[-1], ready[place]
-        chosen = ready.pop()
+        ready = list(self._ready)
+        name = ready[int(self._random.random() * len(ready))] if len(ready) > 1 else ready[0]
+        queue = self._ready[name]
+        chosen = queue.popleft()
+        if not queue:
+            del self._ready[name]
         if not chosen.cancelled():
             chosen._run()
 
@@ -59,8 +76,9 @@ class Loop:
     def call_soon(
         self, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
+        name = PROCESS.get() if context is None else context.get(PROCESS, "")
         handle = asyncio.Handle(callback, args, self._itself, context)
-        self._ready.append(handle)
+        self._ready.setdefault(name, deque()).append(handle)
         return handle
 
     def call_later(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from tests.simulation.loop import process
 from tests.simulation.recorded import answer_facts, received_facts, request_facts
 from tests.simulation.server import Refused, Unanswered
 
@@ -77,7 +78,8 @@ class Network:
         if server is None:
             self._world.loop.call_later(0.001, _fail, answer, Refused("Unreachable", "no server", {}))
             return
-        self._world.loop.create_task(self._serve(server, message, method, parse(data), answer))
+        work = self._serve(server, message, method, parse(data), answer)
+        self._world.loop.create_task(work, context=process(server.name))
 
     async def _serve(
         self, server: Any, message: str, method: str, request: Any, answer: asyncio.Future[Any]

@@ -52,6 +52,31 @@ class Operator:
             self._define(request, job)
             await self._tried("edit_run", request)
 
+    async def roll_back(self, job: Job) -> None:
+        """Take a job's run some steps back; now and then with another schedule, or twice."""
+        random = self._world.random
+        try:
+            run = (await self._call("get_run", run_service_pb2.GetRunRequest(run=job.name))).run
+        except Refused:
+            return
+        request = run_service_pb2.RollbackRunRequest(
+            run=job.name,
+            to_step=random.randrange(run.origin_step, run.frontier),
+            request_id=self._id(),
+            expected_revision=run.revision,
+            keep_edits=random.random() < 0.5,
+            author=self._name,
+            reason=f"reason {random.randrange(1000)}",
+        )
+        if random.random() < 0.4:
+            self._define(request, job)
+        done = await self._tried("rollback_run", request)
+        if self._world.faults.fires("rollback_repeated"):
+            await asyncio.sleep(random.choice((0.0, 1.0, 30.0)))
+            await self._tried("rollback_run", request)
+        if done is not None:
+            self._world.faults.note("rollback")
+
     def _define(self, request: Any, job: Job) -> None:
         definition = a_definition(job.kind, self._world.number(), self._world.random)
         request.replace.schedule.CopyFrom(codec.encode(definition))

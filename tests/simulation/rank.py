@@ -12,6 +12,7 @@ from lrkeeper.v1 import run_service_pb2
 from lrkeeper.views import Checkpoint, Place, Start
 from lrkeeper.window import Stock, window_size
 from tests.simulation.history import hexed
+from tests.simulation.loop import process
 from tests.simulation.server import Refused, Unanswered
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ class Rank:
         self._stock = Stock()
         self._size = 1
         self._marked = (0, 0.0)
-        self._revision = 0
+        self._revision = self._frontier = 0
         self._refusal: Refused | None = None
         self._fetching: asyncio.Task[None] | None = None
-        self.task = self.world.loop.create_task(self._run())
+        self.task = self.world.loop.create_task(self._run(), context=process(self.name))
 
     def kill(self) -> None:
         """End the process; its messages are under way all the same."""
@@ -59,6 +60,7 @@ class Rank:
         (row,) = hexed(place.values.data, 1)
         self.step = place.resume_step
         self._stock, self._revision = Stock(), place.revision
+        self._frontier = place.frontier
         self._fetching = None
         self.attempt.holds(self)
         self._used(row)
@@ -157,6 +159,7 @@ class Rank:
             count=1 + len(ahead) if given else count,
             applied_step=self.step,
             revision=self._revision,
+            frontier=self._frontier,
             given=given.to_message() if given else None,
             ahead=[told.to_message().progress for told in ahead],
         )
@@ -164,6 +167,7 @@ class Rank:
         if place is self.place:
             self._stock.add(window)
             self._revision = window.revision
+            self._frontier = max(self._frontier, window.frontier)
         return window.table is not None
 
     def _told(self, step: int, count: int) -> tuple[Given, list[Given]]:

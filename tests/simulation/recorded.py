@@ -45,6 +45,15 @@ def request_facts(method: str, request: Any) -> dict[str, Any]:
             "author": request.author,
             "reason": request.reason,
         }
+    if method == "rollback_run":
+        return {
+            "run": request.run,
+            "request_id": request.request_id,
+            "expected_revision": request.expected_revision,
+            "to_step": request.to_step,
+            "author": request.author,
+            "reason": request.reason,
+        }
     if method in ("create_schedule", "update_schedule"):
         return {"name": request.name, "definition": definition_of(request.schedule)}
     if method == "explain":
@@ -80,6 +89,15 @@ def answer_facts(method: str, answer: Any) -> dict[str, Any]:
             "clamped": answer.clamped,
             "rows": rows_of(answer.preview),
             "first_step": answer.preview.first_step,
+        }
+    if method == "rollback_run":
+        return {
+            "branch": answer.branch,
+            "fence": answer.fence,
+            "frontier": answer.frontier,
+            "revision": answer.revision,
+            "first_step": answer.preview.first_step,
+            "rows": rows_of(answer.preview),
         }
     if method == "update_schedule":
         return {

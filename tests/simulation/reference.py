@@ -39,6 +39,14 @@ class Timeline:
                 self.stored[step] = hexed(columns[i::count])
                 self.block_of[step] = block
 
+    def row(self, step: int) -> str | None:
+        """Return what is stored of a step, on the branch or in its past; None if nothing is."""
+        if step > self.origin:
+            return self.stored.get(step)
+        if step == self.origin:
+            return str(self.branch["origin_values"])
+        return None if self.parent is None else self.parent.row(step)
+
     def ruling(self, step: int) -> dict[str, Any] | None:
         """Return the edit that rules a step: of those at or below it the one made last. None: the origin's rules."""
         found = [edit for edit in self.edits if edit["effective_step"] <= step]

@@ -10,6 +10,7 @@ from lrkeeper.server.servicers.run_service import RunServicer
 from lrkeeper.server.servicers.schedule_service import ScheduleServicer
 from lrkeeper.server.usecases.keeper import Keeper
 from lrkeeper.server.usecases.schedules import finish_roll_outs
+from tests.simulation.loop import process
 from tests.simulation.storage import REQUEST, open_storage
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Process:
         self._methods = {
             name: getattr(servicers[kind], name) for name, kind in METHODS.items() if hasattr(kind, name)
         }
-        world.loop.create_task(self._boot(keeper))
+        world.loop.create_task(self._boot(keeper), context=process(name))
         world.history.note("server_up", server=name, epoch=self._storage.epoch)
 
     async def _boot(self, keeper: Keeper) -> None:

@@ -113,6 +113,7 @@ class World:
             "edit",
             "edit",
             "schedule_update",
+            "rollback",
             "rank_cut_off",
             "database_restored",
         )
@@ -177,6 +178,9 @@ class World:
     def _schedule_update(self, _: Job) -> None:
         if any(job.kind == "stored" for job in self.jobs) and self.faults.note("schedule_update"):
             self._spawn(Operator(self, f"planner-{self.number()}").update())
+
+    def _rollback(self, job: Job) -> None:
+        self._spawn(Operator(self, f"operator-{self.number()}").roll_back(job))
 
     def _rank_cut_off(self, job: Job) -> None:
         _, rank = self._some_rank(job)
