@@ -17,13 +17,13 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument(
-        "--mutants", action="store_true", help="patch the production rules, and look who notices"
+        "--mutants", nargs="?", const="", help="patch the production rules: with all, or those so named"
     )
     options = parser.parse_args()
     if options.seed is not None:
         return replay(options.seed)
-    if options.mutants:
-        return run_mutants(options.first, options.seeds, options.processes)
+    if options.mutants is not None:
+        return run_mutants(options.first, options.seeds, options.processes, options.mutants)
     return run_seeds(options.first, options.seeds, options.processes)
 
 

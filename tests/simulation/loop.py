@@ -13,7 +13,6 @@ from contextvars import Context, ContextVar, copy_context
 from random import Random
 from typing import Any
 
-
 PROCESS: ContextVar[str] = ContextVar("process", default="")
 """The process that a callback belongs to."""
 
@@ -110,8 +109,8 @@ class Loop:
         return False
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Note what a callback raised. That a task of a crashed process never ends is no failure."""
-        if "exception" in context:
+        """Note what a callback raised. Nobody may wait for a future, or a task end, of a crashed process."""
+        if "handle" in context:
             self.failures.append(context["exception"])
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
