@@ -56,3 +56,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "LRKEEPER_SYNC",
     ):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def step_by_step(clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every step asks the server: for tests that count calls, or edit a run at the step where its job is."""
+    monkeypatch.setenv("LRKEEPER_HORIZON", "0")

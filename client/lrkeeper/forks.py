@@ -19,7 +19,8 @@ from weakref import WeakSet
 
 _WAIT_SECONDS = 0.2  # for calls under way, before they are cancelled
 _CANCEL_SECONDS = 1.0  # for cancelled ones to return
-_END_SECONDS = 0.05  # for gRPC's threads to end
+_END_SECONDS = 2.0  # for gRPC's threads to end, which takes a millisecond where there is little to do
+_END_SECONDS_BESIDE_OTHERS = 0.05  # once they have not ended: other code has channels
 _GRPC_THREADS = ("grpc_", "event_engine", "lifeguard")
 
 
@@ -41,6 +42,7 @@ class Forks:
         self._changed = threading.Condition()  # reentrant: a signal's handler may fork amid a call
         self._calls: Counter[int] = Counter()
         self._forking: int | None = None
+        self._end_seconds = _END_SECONDS
         self._one_fork = threading.RLock()
         self._connections: WeakSet[Connected] = WeakSet()
 
@@ -74,8 +76,8 @@ class Forks:
             self._changed.wait_for(self._is_quiet, _WAIT_SECONDS)
             closed = [connection.disconnect() for connection in list(self._connections)]
             self._changed.wait_for(self._is_quiet, _CANCEL_SECONDS)
-        if any(closed):
-            _await_the_end_of_grpc()
+        if any(closed) and not _grpc_ends_within(self._end_seconds):
+            self._end_seconds = _END_SECONDS_BESIDE_OTHERS
 
     def after(self) -> None:
         """Let calls go on, in the parent."""
@@ -89,14 +91,17 @@ class Forks:
         return all(thread == me for thread in self._calls)
 
 
-def _await_the_end_of_grpc() -> None:
-    """Return once gRPC's threads have ended, as they do after the last channel; soon, if others have channels.
+def _grpc_ends_within(seconds: float) -> bool:
+    """Return once gRPC's threads have ended, as they do after the last channel, or the time is over.
 
     gRPC's own fork handler waits for these threads, and for ever where they are about to begin or to end.
     """
-    end = time.monotonic() + _END_SECONDS
-    while _grpc_threads() and time.monotonic() < end:
+    end = time.monotonic() + seconds
+    while _grpc_threads():
+        if time.monotonic() > end:
+            return False
         time.sleep(0.0005)
+    return True
 
 
 def _grpc_threads() -> bool:

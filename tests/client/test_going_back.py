@@ -89,23 +89,20 @@ def test_a_fork_is_trained_beside_the_original(
     training, scheduler, saved = trained(kind, (4, 6), 8)
     client.fork_run(run, f"{run}-fork", 6, reason="to compare")
     client.edit_run(f"{run}-fork", S.StepLR(2, gamma=0.5), expected_revision=1, reason="another gamma")
-    if kind == "StepLR RemoteLR":
-        with pytest.raises(NotTheForkStep):
-            gone_on(kind, saved[4], 1, run=f"{run}-fork")
-        other = Training()
-        fork = kept(kind, other.optimizer, run=f"{run}-fork")
-        fork.load_state_dict(saved[6])
-        assert fork.last_epoch == 6
-        for _ in range(4):  # in turns
-            other.epochs(fork, 1)
-            training.epochs(scheduler, 1)
-        whole = Training()
-        expected = whole.epochs(RemoteLR(whole.optimizer, S.StepLR(2, gamma=0.5), mode="off"), 10)
-        assert other.used == [undisturbed("StepLR", 7)[6], *expected[7:]]
-        later = gone_on(kind, fork.state_dict(), 2)  # the fork's own state leads to the fork
-        assert later[0] == other.lrs()
-    else:
-        training.epochs(scheduler, 4)
+    monkeypatch.setenv("LRKEEPER_RUN", f"{run}-fork")
+    with pytest.raises(NotTheForkStep):
+        gone_on(kind, saved[4], 1)
+    other = Training()
+    fork = kept(kind, other.optimizer)
+    fork.load_state_dict(copy.deepcopy(saved[6]))
+    assert fork.last_epoch == 6
+    for _ in range(4):  # in turns
+        other.epochs(fork, 1)
+        training.epochs(scheduler, 1)
+    whole = Training()
+    expected = whole.epochs(RemoteLR(whole.optimizer, S.StepLR(2, gamma=0.5), mode="off"), 11)
+    assert other.used == [undisturbed("StepLR", 7)[6], *expected[7:10]]
+    assert gone_on(kind, fork.state_dict(), 1) == expected[10:]  # the fork's own state leads to the fork
     assert training.used == undisturbed("StepLR", 12)
     assert client.get_run(run).fence == 1
 

@@ -42,9 +42,11 @@ def state(run: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return state
 
 
+@pytest.mark.parametrize("horizon", ["0", "30"])
 def test_a_job_goes_on_where_the_run_is_and_counts_from_there(
-    state: dict[str, Any], run: str, caplog: pytest.LogCaptureFixture
+    state: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, horizon: str
 ) -> None:
+    monkeypatch.setenv("LRKEEPER_HORIZON", horizon)
     training = Training()
     scheduler = kept(REMOTE, training.optimizer, on_resume="server")
     scheduler.load_state_dict(state)

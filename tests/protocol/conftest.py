@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from lrkeeper import Client
+from tests.protocol.restored import Backups
 from tests.protocol.watched import Watched
 from tests.protocol.wire import Wire
 from tests.support.server import ServerProcess
@@ -17,6 +19,19 @@ def wire(server: ServerProcess) -> Iterator[Wire]:
     """Raw stubs of the shared server."""
     with Wire(server.address) as wire:
         yield wire
+
+
+@pytest.fixture
+def backups(own_server: ServerProcess, tmp_path: Path) -> Backups:
+    """Backups of this test's server."""
+    return Backups(own_server, tmp_path)
+
+
+@pytest.fixture
+def lasting_client(own_server: ServerProcess) -> Iterator[Client]:
+    """A client of this test's server, with the patience to see it start again."""
+    with Client(own_server.address, patience=30.0) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,13 @@ from lrkeeper import Client
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.server.storage import backup
 from lrkeeper.server.storage.engine import parse_url
-from lrkeeper.views import Edit, Group, Place, Remembered, RememberedRows, Start, Window
+from lrkeeper.views import Edit, Place, Remembered, RememberedRows, Start, Window
 from tests.protocol import jobs
 from tests.protocol.stored import file_of
 from tests.support.server import ServerProcess
+
+SLOW_BITS = jobs.torch_bits(jobs.torch_step(0.999), 400)
+"""What torch gives at the steps of `a_job`."""
 
 
 class Backups:
@@ -168,4 +171,16 @@ class Job:
         return Job(client, place, **self.fields)
 
 
-__all__ = ["Backups", "Group", "Job"]
+def a_job(client: Client, **fields: Any) -> Job:
+    """Return a job that has begun a new run, of a schedule that has another value at every step."""
+    return Job.begun(client, **{"schedule": jobs.SLOW, **fields})
+
+
+def stored(client: Client, run: str, first: int, end: int) -> jobs.Bits:
+    """Return what a run's present branch has of the steps in [first, end), as blocks."""
+    found: jobs.Bits = []
+    for block in client.list_blocks(run, from_step=first):
+        low, high = max(first, block.table.first_step), min(end, block.table.end_step)
+        if low < high:
+            found += jobs.bits(block.table.cut(low, high))
+    return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -27,6 +29,8 @@ from lrkeeper.views import Place, RolledBack
 from tests.protocol import jobs
 from tests.protocol.stored import contents
 from tests.protocol.watched import Watched
+from tests.support.flipping_server import EVERY
+from tests.support.server import ServerProcess
 
 
 def back(client: Client, run: str, to_step: int, **fields: Any) -> RolledBack:
@@ -88,6 +92,24 @@ def test_the_start_that_held_the_run_is_fenced_and_told_who_took_it_back_and_why
     new = resumed(client, old, 5)
     with pytest.raises(RunFenced, match=f"is held by incarnation {new.incarnation}"):
         jobs.ask(client, old, 11)
+
+
+def test_ranks_that_hold_windows_of_different_length_get_steps_of_one_branch(client: Client) -> None:
+    old = jobs.begun(client, world_size=2)
+    ranks = [
+        old,
+        client.acquire_run(jobs.a_start(old.run, incarnation=old.incarnation, world_size=2, rank=1)),
+    ]
+    held = [
+        jobs.bits(jobs.ask(client, rank, 1, count).table) for rank, count in zip(ranks, (20, 8), strict=True)
+    ]
+    assert [len(rows) for rows in held] == [20, 8]
+    back(client, old.run, 5, schedule=jobs.SLOW)
+    held[1] += jobs.bits(jobs.ask(client, ranks[1], 9, 20).table)  # committed before: it may catch up
+    assert held == [halving(1, 21)] * 2
+    for rank in ranks:
+        with pytest.raises(RunFenced, match="taken back"):
+            jobs.ask(client, rank, 21)
 
 
 def test_a_fence_that_no_start_has_moves_nothing(client: Client) -> None:
@@ -351,3 +373,22 @@ def test_a_run_that_metrics_move_goes_on_with_what_it_had_learned_by_the_step(cl
     for step in range(5, 10):
         report(new, step)
     assert jobs.read(client, new, 1, 10) == values
+
+
+def test_the_values_at_the_step_are_those_on_record_whatever_evaluates_now(tmp_path: Path) -> None:
+    """This server's evaluator is one bit off at every 50th step; what it has stored is the truth."""
+    command = (sys.executable, "-m", "tests.support.flipping_server")
+    with (
+        ServerProcess(tmp_path / "runs.sqlite3", log=tmp_path / "log", command=command) as server,
+        Client(server.address) as client,
+    ):
+        place = jobs.stepped(client, jobs.begun(client, schedule=jobs.SLOW), 60)
+        (on_record,) = jobs.read(client, place, EVERY, EVERY + 1)
+        assert on_record != jobs.torch_bits(jobs.torch_step(0.999), EVERY + 1)[EVERY]
+        back(client, place.run, EVERY)
+        run = client.get_run(place.run)
+        assert (run.frontier, jobs.bits(run.latest)) == (EVERY + 1, [on_record])
+        fork = client.fork_run(place.run, "fork", EVERY, reason="to compare")
+        assert jobs.bits(fork.latest) == [on_record]
+        new = resumed(client, place, EVERY, schedule=jobs.SLOW)
+        assert jobs.bits(new.values) == [on_record]

@@ -462,7 +462,7 @@ class Hold:
                         "code; the run's values overwrite it. To change a live run use "
                         "`lrkeeper run set-schedule`",
                         UserWarning,
-                        stacklevel=4,
+                        stacklevel=5,
                     )
 
     def _warn_too_late(self, scheduler: Any, row: groups.Held) -> None:
@@ -474,7 +474,7 @@ class Hold:
                 f"other code has changed the param groups before step {ticket.step} of run "
                 f"{ticket.place.run!r}, which has its values already; they overwrite the change",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
 

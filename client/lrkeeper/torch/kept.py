@@ -194,7 +194,7 @@ class Kept:
         """Mark the run finished: it takes no more steps or edits. Raises RunFenced."""
         hold_of(self).position.finish()
 
-    def _torch_step(self, args: Any, kwargs: Any, frames: int = 1) -> None:
+    def _torch_step(self, args: Any, kwargs: Any, frames: int = 2) -> None:
         """Do torch's step. Its warnings name the caller's line, as if this class's frames were not in between."""
         if not args and not kwargs and getattr(self, "_step_count", 0) != 1:
             super().step()  # type: ignore[misc]

@@ -6,6 +6,7 @@ Knows neither the scheduler nor the optimizer.
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,6 +19,7 @@ from lrkeeper.client import Client
 from lrkeeper.local import LocalRuns
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.composable.parameters import filled
+from lrkeeper.settings import RUN
 from lrkeeper.torch import launch, resuming
 from lrkeeper.torch.broadcast import asker, shares
 from lrkeeper.torch.fetching import Fetching
@@ -126,27 +128,27 @@ class Position(Walk):
             start = replace(start, origin=None)
         place = self._connected().acquire_run(start, patience=self.options.max_stall)
         self.ticket = _at_start(place, groups)
-        self._supply.begin(place.frontier)
+        self._settle(place)
 
     def frees_next(self) -> bool:
         """See to it that the next step is not committed yet; False if its values cannot be left any more.
 
-        Those that this start has had committed ahead can, where no other rank may have them already: the run goes on
-        from here on a branch of its own. Those of an earlier start stay: the job goes through them again.
+        Those that this start has had committed ahead can, where no rank has had them yet: the run goes on from here on
+        a branch of its own. Others stay: the job goes through them again.
 
         Raises what AcquireRun does.
         """
         ticket, runs = self.ticket, self._connected()
         if ticket is None or not self.is_next_committed:
             return True
-        ahead = ticket.step + 1 >= ticket.place.frontier and self._outage is None
+        ahead = ticket.step >= self._furthest and self._outage is None
         if not ahead or not self._opened or not isinstance(runs, Client) or launch.world()[1] > 1:
             return False
         start = self._start(ticket.schedule, ticket.groups, None)
         start = replace(start, origin=None, on_resume="exact", leaves_plan=True)
         place = runs.acquire_run(start, patience=self.options.max_stall)
         self.ticket = replace(_at_start(place, ticket.groups), one_by_one=True)
-        self._supply.begin(place.frontier)
+        self._settle(place)
         return True
 
     def finish(self) -> None:
@@ -185,10 +187,11 @@ class Position(Walk):
                 f"the state dict is of {len(ticket.groups)} param groups; the optimizer has {groups}"
             )
         given = self.options.run
+        named = given or (self._reserved if os.environ.get(RUN) else "")
+        if named and named != ticket.place.run and resuming.is_fork(self._connected(), named, ticket):
+            place = replace(ticket.place, run=named)
+            return replace(ticket, place=place, ahead=(), deviation=None)  # those are of the other run
         if given is not None and given != ticket.place.run:
-            if resuming.is_fork(self._connected(), given, ticket):
-                place = replace(ticket.place, run=given)
-                return replace(ticket, place=place, ahead=(), deviation=None)  # those are of the other run
             raise errors.BadCheckpoint(
                 f"the state dict is of run {ticket.place.run!r}, and the scheduler was given run={given!r}; "
                 "leave run= out to go on with that run, or do not load the state to begin a new one"
@@ -288,8 +291,12 @@ class Position(Walk):
             self.ticket = _at_start(place, start.groups)
         if self._outage is not None:
             self._outage.since = replace(self._outage.since, place=place)
-        self._supply.begin(place.frontier, held)
+        self._settle(place, held)
         _say_where(place, resumed=asked is not None)
+
+    def _settle(self, place: views.Place, held: tuple[views.Window, ...] = ()) -> None:
+        self._furthest = place.frontier - 1  # those below were had before, by whomever
+        self._supply.begin(place.frontier, held)
 
     def _start(
         self, schedule: Schedule | str, groups: tuple[views.Group, ...], origin: views.Origin | None

@@ -32,6 +32,7 @@ class Walk:
         self.options = options
         self._runs: Runs | None = None
         self._ticket: Ticket | None = None
+        self._furthest = 0  # the last step whose values the job has had
         self._supply = Supply(options.seconds_ahead, options.max_stall)
         self._quick: Quick | None = None
         self._outage: Outage | None = None
@@ -45,12 +46,15 @@ class Walk:
             window = self._supply.at(quick.step)
             assert window is not None
             self._ticket = self._ticket.moved(quick.step, window)
+            self._furthest = max(self._furthest, quick.step)
         return self._ticket
 
     @ticket.setter
     def ticket(self, ticket: Ticket | None) -> None:
         self.rest()
         self._ticket = ticket
+        if ticket is not None:
+            self._furthest = max(self._furthest, ticket.step)
 
     @property
     def row(self) -> dict[str, tuple[float, ...]] | None:

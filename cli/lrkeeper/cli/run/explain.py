@@ -42,7 +42,7 @@ def explain(name: str, step: int, branch: int | None, server: str | None, as_jso
 def _reasons(found: Explanation) -> list[tuple[str, str]]:
     rows = []
     if found.origin:
-        rows.append(("origin", "the timeline begins here, with what the job brought along"))
+        rows.append(("origin", "the timeline begins here, with what the job, or a fork, brought along"))
     if found.given:
         rows.append(("given", given_text(found.given)))
     rows.append(

@@ -12,9 +12,9 @@ from lrkeeper.server.runs.acquire import (
     Known,
     Start,
     fenced,
-    groups_difference,
     left_branch,
 )
+from lrkeeper.server.runs.differences import groups_difference
 from lrkeeper.server.runs.lineage import end_of, having, on_branch, onward
 from lrkeeper.server.runs.records import Branch
 

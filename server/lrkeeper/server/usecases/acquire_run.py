@@ -18,10 +18,10 @@ from lrkeeper.schedules.cursor import EVALUATOR_VERSION
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.presets import preset
-from lrkeeper.server.runs.acquire import Checkpoint, Known, Start, decide
+from lrkeeper.server.runs.acquire import Checkpoint, Start, decide
 from lrkeeper.server.runs.frontier import Heard
 from lrkeeper.server.runs.head import in_force
-from lrkeeper.server.runs.lineage import Lineage, having, on_branch
+from lrkeeper.server.runs.lineage import having
 from lrkeeper.server.runs.records import (
     Branch,
     Edit,
@@ -37,7 +37,8 @@ from lrkeeper.server.storage.contract import Transaction
 from lrkeeper.server.storage.ids import new_uid
 from lrkeeper.server.usecases.fill import fill
 from lrkeeper.server.usecases.forks import fork_of
-from lrkeeper.server.usecases.keeper import Keeper, lineage_from, lineage_of, still_to_act
+from lrkeeper.server.usecases.keeper import Keeper, lineage_from, lineage_of
+from lrkeeper.server.usecases.known import known_of
 from lrkeeper.server.usecases.origins import Carried, carried_edit, carried_origin, fresh_origin
 from lrkeeper.server.usecases.repair_run import Mended, mend
 
@@ -216,20 +217,16 @@ def _take(
 ) -> Acquired:
     """Give a start its run; `held`: it was on it, and each of its ranks goes on where it stands."""
     known = known_of(tx, run, start.incarnation, start, heard)
-    if held and known.same is not None and start.checkpoint is not None:
-        known = replace(known, same=replace(known.same, resume_step=start.checkpoint.step))
+    place = start.checkpoint
+    if held and known.same is not None and place is not None:
+        start = replace(start, on_resume="exact")
+        known = replace(known, same=replace(known.same, resume_step=place.step, on_resume=None))
     grant = decide(start, known, now)
     branch = grant.branch
     if grant.again:
         assert branch is not None
-        if held:
-            found = acquired(tx, run, branch, grant.resume_step)
-            return (
-                replace(found, branch=run.branch)
-                if len(known.lineage[0].groups) == len(start.groups)
-                else found
-            )
-        tx.move_incarnation(run.uid, start.incarnation, grant.resume_step)
+        if not held:
+            tx.move_incarnation(run.uid, start.incarnation, grant.resume_step)
         return acquired(tx, run, branch, grant.resume_step)
     run = replace(run, fence=run.fence + 1, state="active", finished_at=None, heard_at=now, heard_every=0)
     if branch is None:
@@ -284,58 +281,6 @@ def _begin(tx: Transaction, start: Start, run: Run, step: int, now: int) -> None
     tx.drop_rank_progress(run.uid, below=run.fence)
     if start.world_size > 1:  # two servers that made the row at once would lose the word of one
         tx.put_rank_progress(RankProgress(run.uid, run.fence, {}, now))
-
-
-def known_of(
-    tx: Transaction,
-    run: Run,
-    incarnation: str,
-    start: Start | None = None,
-    heard: Mapping[int, Heard] = {},
-) -> Known:
-    """Return what a start of the run depends on; of a start's checkpoint only what its `on_resume` asks for."""
-    lineage = lineage_of(tx, run)
-    place = None if start is None else start.checkpoint
-    applied, later, past = None, list[Edit](), Lineage()
-    if start is not None and place is not None:
-        on_timeline = on_branch(lineage, place.branch, place.step)
-        if start.on_resume in ("server", "error"):
-            applied = _applied(tx, run, heard)
-            if applied is not None and on_timeline is not None:
-                applied = max(applied, place.step)  # who saved the checkpoint had applied its step
-        if start.on_resume == "error" and on_timeline is not None:
-            later = still_to_act(tx, lineage, having(lineage, on_timeline, place.step), place.step)
-        if start.on_resume == "checkpoint":
-            past = _past(tx, run, place)
-    return Known(
-        run=run,
-        lineage=lineage,
-        same=tx.incarnation(run.uid, incarnation),
-        holder=tx.holder(run.uid, run.fence),
-        highest_attempt=tx.highest_attempt(run.uid),
-        applied=applied,
-        later=tuple(later),
-        past=past,
-    )
-
-
-def _applied(tx: Transaction, run: Run, heard: Mapping[int, Heard]) -> int | None:
-    """Return the last step that a rank of the newest start is known to have applied."""
-    progress = tx.rank_progress(run.uid, run.fence)
-    ranks = {**(progress.ranks if progress else {}), **heard}
-    return max((rank.applied_step for rank in ranks.values()), default=None)
-
-
-def _past(tx: Transaction, run: Run, place: Checkpoint) -> Lineage:
-    """Return the checkpoint's branch and its past, if it has the checkpoint's step."""
-    past = lineage_from(tx, run.uid, place.branch)
-    if not past:
-        return past
-    branch = having(past, past[0], place.step)
-    if place.step == branch.origin.step:
-        return past
-    blocks = tx.blocks(run.uid, branch.branch, place.step, 1, end=place.step + 1)
-    return past if blocks and place.step > branch.origin.step else ()
 
 
 def acquired(tx: Transaction, run: Run, branch: Branch, step: int, *, created: bool = False) -> Acquired:

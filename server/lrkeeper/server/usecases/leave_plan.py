@@ -14,9 +14,10 @@ from lrkeeper.server.runs.leaving import grown
 from lrkeeper.server.runs.lineage import having
 from lrkeeper.server.runs.records import Branch, Edit, Origin, Run, base_row, current_row
 from lrkeeper.server.storage.contract import Transaction
-from lrkeeper.server.usecases.acquire_run import Acquired, acquired, known_of
+from lrkeeper.server.usecases.acquire_run import Acquired, acquired
 from lrkeeper.server.usecases.branching import evaluated, in_force_at, numbered, standing
 from lrkeeper.server.usecases.keeper import Keeper, still_to_act
+from lrkeeper.server.usecases.known import known_of
 from lrkeeper.server.usecases.origins import ANYTHING
 
 _TRIES = 8

@@ -9,7 +9,8 @@ from typing import Any
 from lrkeeper.errors import RunExists
 from lrkeeper.schedules.cursor import EVALUATOR_VERSION
 from lrkeeper.schedules.table import Table
-from lrkeeper.server.runs.acquire import Checkpoint, Known, Start, groups_difference
+from lrkeeper.server.runs.acquire import Checkpoint, Known, Start
+from lrkeeper.server.runs.differences import groups_difference
 from lrkeeper.server.runs.lineage import Lineage, end_of
 from lrkeeper.server.runs.records import Edit, Incarnation, LostEdit, Run, base_row
 from lrkeeper.server.runs.repair import Remembered, compare, ended, is_repair_of, own_fence, plan
@@ -56,6 +57,9 @@ def mend(tx: Transaction, start: Start, remembered: Remembered, known: Known | N
     if known is None:
         return _made(tx, start, remembered, now)
     fence = own_fence(remembered, known)
+    if fence is None and start.on_resume == "checkpoint":
+        # Its values shall win, on a branch of their own, whatever the run has had.
+        return Mended(start, repaired=_ranked(tx, start, known.run, known, remembered, fence, now))
     run, lineage = known.run, known.lineage
     branch = lineage[0]
     alike = not groups_difference(start.groups, branch.groups)

@@ -134,6 +134,7 @@ def forked(tx: Transaction, timeline: Timeline, remembered: Remembered, number: 
         f"{remembered.frontier - 1}, which a job was given, are lost",
         request_id=None,
         digest=None,
+        fence=None,
     )
     tx.insert_branch(branch)
     acting = [edit for edit in in_force(timeline.edits) if edit.effective_step <= step][-1:]
