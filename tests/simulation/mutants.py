@@ -180,9 +180,9 @@ MUTANTS: dict[str, Mutant] = {
         (5,),
         (
             _server(
-                "runs.lineage:on_branch",
-                "return branch if branch is lineage[0] or step < end_of(lineage, branch, 0) else None",
-                "return branch",
+                "runs.acquire:_standing",
+                "raise left_branch(start, known)",
+                "found = at_step(lineage, step)",
             ),
         ),
     ),
