@@ -108,7 +108,7 @@ def mend(tx: Transaction, start: Start, remembered: Remembered, known: Known | N
         }
         log = (("run repaired", facts), *log)
     place = start.checkpoint
-    moved = goes_on or theirs is None or todo.action == "anew"
+    moved = goes_on or theirs is None or (there and todo.action == "anew")
     if moved and remembered.first_step <= place.step < remembered.end_step:
         stands = _standing(tx, timeline, place.step)
         start = (
