@@ -3,9 +3,11 @@ PYTHON ?= python3
 # More for pytest, the comparison or the benchmark: make test ARGS="-k fence"
 ARGS ?=
 BIN := .venv/bin
+# How many histories to simulate
+SEEDS ?= 20000
 export PYTHON
 
-.PHONY: help setup demo test check parity generate bench pins clean
+.PHONY: help setup demo test check parity simulate generate bench pins clean
 
 help: ## List what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -37,6 +39,9 @@ parity: setup ## Compare every scheduler with torch's: thousands of random progr
 	$(BIN)/python -m tests.parity.evaluators $(ARGS)
 	$(BIN)/python -m tests.parity.drop_ins $(ARGS)
 	$(BIN)/python -m tests.parity
+
+simulate: setup ## Run the protocol in a simulation that goes wrong in every way: make simulate SEEDS=20000
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
 
 generate: ## Generate the code beside the protos
 	scripts/generate.sh

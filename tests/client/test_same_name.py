@@ -97,6 +97,7 @@ def test_a_run_name_copied_into_another_script_fences_nothing(
     assert client.get_run(run).fence == 1
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_start_that_was_not_heard_of_for_long_loses_the_run(
     own_server: ServerProcess, tmp_path: Path
 ) -> None:
@@ -110,6 +111,7 @@ def test_a_start_that_was_not_heard_of_for_long_loses_the_run(
         training.epochs(scheduler, 1)
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_takeover_goes_through_the_runs_timeline_again_with_its_edits(
     client: Client, server: ServerProcess, run: str
 ) -> None:
@@ -122,6 +124,7 @@ def test_takeover_goes_through_the_runs_timeline_again_with_its_edits(
     assert (stored.fence, stored.branch, stored.frontier) == (2, 1, 7)
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_start_that_begins_again_says_so_and_which_edits_are_in_force(
     client: Client, server: ServerProcess, run: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -146,6 +149,7 @@ def test_an_edit_that_a_later_one_has_superseded_is_not_said_to_be_in_force(
     assert said.endswith("edits in force: revision 3 from step 50 (ada@lab: sooner)")
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_new_branch_begins_a_finished_run_anew_with_what_the_job_brings(
     client: Client, server: ServerProcess, run: str
 ) -> None:
@@ -174,6 +178,7 @@ def test_a_finished_run_is_refused_and_says_what_to_say(
     assert client.get_run(run).fence == 1
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_finished_run_takes_no_more_steps(server: ServerProcess, run: str) -> None:
     training, scheduler = started(run, 2)
     scheduler.finish()
@@ -240,6 +245,7 @@ def test_other_param_groups_are_refused_with_the_difference(
     assert client.get_run(run).fence == 1
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_checkpoint_beyond_what_the_server_has_is_refused(
     own_server: ServerProcess, tmp_path: Path
 ) -> None:
@@ -261,6 +267,7 @@ def test_a_checkpoint_beyond_what_the_server_has_is_refused(
 # A start that has lost its run.
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_start_that_lost_its_run_is_told_by_whom_and_never_takes_it_back(
     client: Client, server: ServerProcess, run: str
 ) -> None:
@@ -282,6 +289,7 @@ def test_a_start_that_lost_its_run_is_told_by_whom_and_never_takes_it_back(
     assert client.get_run(run).fence == 2
 
 
+@pytest.mark.usefixtures("step_by_step")
 @pytest.mark.parametrize("way", ["its own state", "a new scheduler", "a new scheduler and a state"])
 def test_a_superseded_start_does_not_come_back_by_another_door(
     client: Client, server: ServerProcess, run: str, way: str
@@ -301,6 +309,7 @@ def test_a_superseded_start_does_not_come_back_by_another_door(
     assert client.get_run(run).fence == 2
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_superseded_start_uses_up_what_was_committed_and_then_ends(
     client: Client, server: ServerProcess, run: str
 ) -> None:

@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 
 from lrkeeper.errors import InvalidArgument, RankDiffers, RunFenced, StorageUnavailable
-from lrkeeper.schedules import StepLR, codec
+from lrkeeper.schedules import Expression, StepLR, codec
+from lrkeeper.schedules.given import Given
 from lrkeeper.server.runs.acquire import Checkpoint, Start
 from lrkeeper.server.runs.records import ParamGroup
 from lrkeeper.server.storage.sql import SqlStorage
@@ -52,7 +53,7 @@ def take(keeper: Keeper, **changes: object) -> Awaitable[Acquired]:
     return acquire_run(keeper, replace(START, **changes), None, None)  # type: ignore[arg-type]
 
 
-def ask(keeper: Keeper, place: Acquired, step: int, count: int = 4, **changes: int) -> Awaitable[Answer]:
+def ask(keeper: Keeper, place: Acquired, step: int, count: int = 4, **changes: object) -> Awaitable[Answer]:
     steps = Steps(
         run_uid=place.run.uid,
         store_epoch=keeper.storage.epoch,
@@ -141,6 +142,68 @@ def test_a_branch_with_more_groups_that_was_made_through_another_server_is_gone_
     answer = asyncio.run(main())
     assert answer.table is not None
     assert answer.table.row(7)["lr"] == (0.1, 0.5)
+
+
+def test_a_step_that_is_given_something_is_the_next_one_also_where_another_server_made_the_one_before(
+    storage: SqlStorage,
+) -> None:
+    async def main() -> Answer:
+        ours, theirs = Keeper(storage), Keeper(storage)
+        definition = codec.to_json(Expression("1 + tokens"))
+        place = await take(ours, definition=definition)
+        for step, keeper in enumerate((ours, theirs, theirs, ours), start=1):
+            tokens = Given(progress={"tokens": 10.0 * step})
+            answer = await ask(keeper, place, step, 1, given=tokens)
+        return answer
+
+    answer = asyncio.run(main())
+    assert answer.table is not None
+    assert answer.table.row(4)["lr"] == (41.0,)
+
+
+def test_a_rank_that_asks_here_while_another_server_hears_all_of_them_is_answered(
+    storage: SqlStorage,
+) -> None:
+    async def main() -> Answer:
+        seconds = 1_800_000_000
+        ours, theirs = (Keeper(storage, lambda: seconds * 10**9) for _ in range(2))
+        place = await take(ours, world_size=2)
+        await take(ours, world_size=2, rank=1)
+        await ask(ours, place, 1, 1, rank=1)
+        await ask(ours, place, 1)
+        await ask(ours, place, 5)
+        seconds += 2
+
+        async def read(*arguments: object) -> None:
+            await ours.close()
+            for rank in (0, 1):
+                await ask(theirs, place, 1, 1, rank=rank)
+            await theirs.close()
+            await Keeper.read_ranks(ours, *arguments)  # type: ignore[arg-type]
+
+        ours.read_ranks = read  # type: ignore[method-assign, assignment]
+        return await ask(ours, place, 9, 4)
+
+    assert asyncio.run(main()).frontier == 13
+
+
+def test_what_a_rank_said_is_not_taken_for_another_servers_word_while_it_is_stored(
+    storage: SqlStorage,
+) -> None:
+    async def main() -> int | None:
+        keeper = Keeper(storage)
+        place = await take(keeper, world_size=2)
+        lane = keeper.lane(place.run.uid)
+        head = await keeper.head(place.run.uid, lane)
+        keeper.hear(lane, head, 0, 1, keeper.now())
+        await keeper.close()
+        keeper.hear(lane, head, 0, 2, keeper.now())
+        reading = asyncio.create_task(keeper.read_ranks(head, lane))
+        await asyncio.sleep(0)
+        await asyncio.gather(reading, keeper.close())
+        return lane.ranks.lowest(keeper.now())
+
+    assert asyncio.run(main()) == 2
 
 
 def test_a_rank_of_no_such_world_holds_nothing_back(storage: SqlStorage) -> None:

@@ -118,8 +118,11 @@ def release_name(name: str, owner: object) -> None:
 
 
 def take_run(name: str, owner: object) -> None:
-    """Note that a scheduler has a run now; an earlier one of this process has it no more."""
-    _process.fresh().owners[name] = owner
+    """Note that a scheduler has a run now; an earlier one of this process has it no more, and is told."""
+    owners = _process.fresh().owners
+    before, owners[name] = owners.get(name), owner
+    if before is not None and before is not owner:
+        before.interrupt()
 
 
 def has_run(name: str, owner: object) -> bool:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any
+from typing import Any, Protocol
 
 from lrkeeper.server.storage.contract import Advance, Transaction
 
@@ -36,6 +36,21 @@ class Item:
             self.future.set_exception(self.error)
         else:
             self.future.set_result(self.result)
+
+
+class Gathering(Protocol):
+    """What makes batches of requests."""
+
+    def submit(
+        self,
+        advance: Advance | None = None,
+        work: Callable[[Transaction], Any] | None = None,
+        writes: bool = True,
+    ) -> asyncio.Future[Any]:
+        """Return what will be a request's result, or its error, once its batch is committed."""
+
+    def close(self) -> None:
+        """Run what was submitted, and end."""
 
 
 class GroupCommit:

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 import structlog
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from lrkeeper.server.storage import tables as t
 from lrkeeper.server.storage.contract import Advance, Storage, Transaction
 from lrkeeper.server.storage.faults import is_disk_failure, storage_error
-from lrkeeper.server.storage.group_commit import GroupCommit, Item
+from lrkeeper.server.storage.group_commit import Gathering, GroupCommit, Item
 from lrkeeper.server.storage.statements import Statements
 from lrkeeper.server.storage.transaction import SqlTransaction
 from lrkeeper.server.storage.writer import DiskFailed, Writer
@@ -32,9 +32,16 @@ class SqlStorage(Storage):
     statements for all of them: each run's row is updated only if it is as the rows were evaluated for,
     so a conflict is a row count. If the count falls short, or the database fails, every request gets a
     transaction of its own.
+
+    `gather` makes batches of requests, and `write` commits advances on SQLite.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        gather: Callable[[Callable[[list[Item]], None]], Gathering] = GroupCommit,
+        write: Callable[[Connection], Writer] = Writer,
+    ) -> None:
         self._engine = engine
         self.kind = engine.dialect.name
         self._statements = Statements(engine)
@@ -43,9 +50,9 @@ class SqlStorage(Storage):
                 select(t.meta.c.value).where(t.meta.c.key == "store_epoch")
             ).scalar_one()
         self._connection = engine.connect()
-        self._writer = Writer(self._connection) if self.kind == "sqlite" else None
+        self._writer = write(self._connection) if self.kind == "sqlite" else None
         self._connection.rollback()
-        self._group = GroupCommit(self._run)
+        self._group = gather(self._run)
 
     async def advance(self, advance: Advance) -> bool:
         stored: bool = await self._group.submit(advance)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from lrkeeper.errors import RunNotFound, StoreChanged
@@ -30,17 +30,21 @@ class Lane:
 
 
 class Keeper:
-    """The state of a server: all of it is in the storage, the lanes are a cache."""
+    """The state of a server: all of it is in the storage, the lanes are a cache.
 
-    def __init__(self, storage: Storage) -> None:
+    `nanoseconds` is its clock.
+    """
+
+    def __init__(self, storage: Storage, nanoseconds: Callable[[], int] = time.time_ns) -> None:
         self.storage = storage
+        self._nanoseconds = nanoseconds
         self.listening_since = self.now()
         self._lanes: OrderedDict[str, Lane] = OrderedDict()
         self._ranks_writer = RanksWriter(storage)
 
     def now(self) -> int:
         """Return the time in microseconds. Nothing but hints depends on it."""
-        return time.time_ns() // 1000
+        return self._nanoseconds() // 1000
 
     def lane(self, run_uid: str) -> Lane:
         """Return a run's lane, the most recently used last."""

@@ -118,8 +118,14 @@ def _check(steps: Steps) -> None:
 
 
 def _behind(head: Head, steps: Steps) -> bool:
-    """Return whether the run has gone on through another server: was taken, left its branch, was edited or moved."""
-    return steps.fence > head.run.fence or steps.branch > head.run.branch or _lost(head, steps)
+    """Return whether the run has gone on through another server: was taken, left its branch, was edited or moved.
+
+    A rank asks from the frontier at the latest, unless it skips steps.
+    """
+    run = head.run
+    if steps.branch == run.branch and steps.from_step > head.frontier:
+        return True
+    return steps.fence > run.fence or steps.branch > run.branch or _lost(head, steps)
 
 
 def _lost(head: Head, steps: Steps) -> bool:
@@ -185,7 +191,8 @@ async def _target(keeper: Keeper, head: Head, lane: Lane, steps: Steps, now: int
 
     def target() -> int:
         lowest = lane.ranks.lowest(now)
-        assert lowest is not None  # the rank that asks was just heard
+        if lowest is None:  # another server hears all of them just now
+            lowest = steps.applied_step
         return new_frontier(head.frontier, steps.from_step, count, lowest, head.most)
 
     if head.world_size == 1:

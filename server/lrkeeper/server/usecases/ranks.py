@@ -50,6 +50,12 @@ class Ranks:
                 self.heard[rank] = found
                 self._elsewhere.add(rank)
 
+    def saved(self, said: Mapping[int, Heard], progress: RankProgress) -> None:
+        """Note that what was said is stored, and what is beside it."""
+        if self.fence == progress.fence:
+            self.unsaved = {rank: word for rank, word in self.unsaved.items() if said.get(rank) is not word}
+            self.take(progress.fence, progress.ranks, progress.updated_at)
+
     def lowest(self, now: int) -> int | None:
         """Return the least step applied by ranks heard of lately. Those never heard of hold nothing back.
 
@@ -112,16 +118,12 @@ class RanksWriter:
     async def _write(self) -> bool:
         """Store the ranks of some runs; False if that failed."""
         taken = {uid: self._changed.pop(uid) for uid in list(islice(self._changed, _RUNS_AT_ONCE))}
-        said = {uid: (ranks.fence, ranks.unsaved) for uid, ranks in taken.items() if ranks.unsaved}
-        for uid in said:
-            taken[uid].unsaved = {}
+        said = {uid: (ranks.fence, dict(ranks.unsaved)) for uid, ranks in taken.items() if ranks.unsaved}
         try:
             stored = await self._storage.transact(lambda tx: _store(tx, said))
         except (LrkeeperError, asyncio.CancelledError) as error:
-            for uid, (fence, unsaved) in said.items():
-                if taken[uid].fence == fence:
-                    taken[uid].unsaved = {**unsaved, **taken[uid].unsaved}
-                    self._changed.setdefault(uid, taken[uid])
+            for uid in said:
+                self._changed.setdefault(uid, taken[uid])
             if isinstance(error, asyncio.CancelledError):
                 raise
             if not self._failing:
@@ -130,8 +132,7 @@ class RanksWriter:
             return False
         self._failing = False
         for uid, progress in stored.items():
-            if taken[uid].fence == progress.fence:
-                taken[uid].take(progress.fence, progress.ranks, progress.updated_at)
+            taken[uid].saved(said[uid][1], progress)
         return True
 
 

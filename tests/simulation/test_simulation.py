@@ -1,0 +1,66 @@
+"""A share of the simulation: some seeds, those that found bugs, and that every mutant is noticed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.faults import RATES
+from tests.simulation.mutants import MUTANTS, caught_by
+from tests.simulation.run import simulate
+
+_SEEDS = 120
+_CHUNK = 20
+
+
+@pytest.mark.parametrize("first", range(0, _SEEDS, _CHUNK))
+def test_seeds_keep_the_promises(first: int) -> None:
+    broken = {seed: found for seed in range(first, first + _CHUNK) if (found := simulate(seed).violations)}
+    assert not broken
+
+
+def test_seeds_that_found_a_bug_find_it_no_more() -> None:
+    lines = Path(__file__).with_name("seeds.txt").read_text().splitlines()
+    seeds = [int(line.split()[0]) for line in lines if line and not line.startswith("#")]
+    assert seeds
+    assert not {seed: found for seed in seeds if (found := simulate(seed).violations)}
+
+
+def test_a_seed_gives_the_same_history_byte_for_byte_in_another_process() -> None:
+    seeds = (2, 11)
+    program = (
+        "from tests.simulation.run import simulate\n"
+        f"for seed in {seeds}: print(simulate(seed).history.text())"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": number},
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            check=True,
+        ).stdout
+        for number in ("1", "2")
+    }
+    here = "".join(f"{simulate(seed).history.text()}\n" for seed in seeds)
+    assert found == {here.encode()}
+
+
+def test_two_seeds_give_two_histories() -> None:
+    assert simulate(1).history.text() != simulate(2).history.text()
+
+
+def test_faults_fire() -> None:
+    names = set()
+    for seed in range(60):
+        names |= set(simulate(seed).fired)
+    assert len(names) >= len(RATES) - 3
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_is_noticed(name: str) -> None:
+    assert caught_by(name, range(300)) is not None
