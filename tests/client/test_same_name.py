@@ -13,7 +13,6 @@ import pytest
 from lrkeeper import Client, RemoteLR
 from lrkeeper import schedules as S
 from lrkeeper.errors import (
-    CheckpointAhead,
     GroupsDiffer,
     RunAlreadyFinished,
     RunFenced,
@@ -246,10 +245,10 @@ def test_other_param_groups_are_refused_with_the_difference(
 
 
 @pytest.mark.usefixtures("step_by_step")
-def test_a_checkpoint_beyond_what_the_server_has_is_refused(
+def test_a_checkpoint_beyond_what_the_server_has_brings_it_back(
     own_server: ServerProcess, tmp_path: Path
 ) -> None:
-    """A database that was put back to an older state, under a job that has gone on."""
+    """A database that was put back to an older state, under a job that has gone on: the state dict has the rows."""
     training, scheduler = started("run", 2)
     own_server.stop()
     older = (tmp_path / "runs.sqlite3").read_bytes()
@@ -260,8 +259,10 @@ def test_a_checkpoint_beyond_what_the_server_has_is_refused(
         path.unlink()
     (tmp_path / "runs.sqlite3").write_bytes(older)
     own_server.start()
-    with pytest.raises(CheckpointAhead, match="at step 5, but run 'run' has only the steps below 3"):
-        another_start(own_server, "run", 1, state=scheduler.state_dict())
+    used = another_start(own_server, "run", 3, state=scheduler.state_dict())
+    assert used == undisturbed("StepLR", 8)[5:]
+    with Client(own_server.address) as client:
+        assert client.get_run("run").frontier == 9
 
 
 # A start that has lost its run.

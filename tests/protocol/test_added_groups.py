@@ -87,7 +87,7 @@ def test_a_group_can_come_at_the_first_step_of_a_branch(client: Client, start: S
 def test_a_step_that_is_not_committed_is_no_place_to_add_at(
     client: Client, start: Start, place: Place, step: int
 ) -> None:
-    with pytest.raises(CheckpointAhead, match=f"groups were added at step {step}"):
+    with pytest.raises(CheckpointAhead, match=f"the start leaves the plan at step {step}"):
         client.acquire_run(more(start, place, step))
 
 
@@ -115,7 +115,7 @@ def test_a_branch_that_the_run_has_left_otherwise_is_no_place(client: Client, st
 
 def test_a_finished_run_takes_none(client: Client, start: Start, place: Place) -> None:
     client.finish_run(start.run)
-    with pytest.raises(RunFinished, match="no param groups can be added"):
+    with pytest.raises(RunFinished, match="is finished and takes no more steps"):
         client.acquire_run(more(start, place, 5))
 
 

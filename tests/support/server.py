@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import select
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
 
@@ -92,8 +94,12 @@ class ServerProcess:
 
 
 def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that was free a moment ago.
+
+    Not one of those that the system gives to outgoing connections: a server that is started again needs its own.
+    """
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            port = random.randrange(15_000, 32_000)
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -94,7 +94,7 @@ class Hold:
             self._definition,
             self._memory,
             facts,
-            self.position.ticket,
+            self.position.carried,
         )
 
     @property
@@ -502,5 +502,5 @@ def _revive(
     hold = Hold(options, definition, memory)
     for name, value in facts.items():
         setattr(hold, name, value)
-    hold.position.ticket = ticket
+    hold.position.carry(ticket)
     return hold

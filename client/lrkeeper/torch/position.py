@@ -179,7 +179,22 @@ class Position(Walk):
         if self._opened and self.ticket is not None and isinstance(runs, Client) and asker(runs) is not None:
             runs.finish_run(self.ticket.place.run, fence=self.ticket.place.fence)
 
-    # The state dict.
+    # Copies, and the state dict.
+
+    @property
+    def carried(self) -> Ticket | None:
+        """The place with the rows held from there on, for a copy."""
+        ticket = self.ticket
+        if ticket is None:
+            return None
+        place = replace(ticket.place, frontier=max(ticket.place.frontier, self._supply.frontier))
+        return replace(ticket, place=place, ahead=self._supply.from_step(ticket.step + 1))
+
+    def carry(self, ticket: Ticket | None) -> None:
+        """Stand where another position does; the run is taken at the next step."""
+        self.ticket = ticket
+        if ticket is not None:
+            self._supply.begin(ticket.place.frontier, ticket.ahead)
 
     def to_state(self) -> dict[str, Any]:
         """Return the position as primitives."""

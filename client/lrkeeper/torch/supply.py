@@ -146,7 +146,7 @@ class Supply:
         """
         self._collect(runs)
         self._stock.forget_before(ticket.step - _KEPT)
-        if self._fetching.busy or time.monotonic() < self._not_before or asker(runs) is None:
+        if self._fetching.busy or time.monotonic() < self._not_before or not isinstance(asker(runs), Client):
             return
         if not self._looks_ahead(ticket) or self._stock.ask(ticket.step, self._size) is None:
             return
