@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import subprocess
 import sys
@@ -101,7 +102,7 @@ def test_an_edit_that_was_lost_is_listed(own_server: ServerProcess, tmp_path: Pa
     put_back(own_server, tmp_path / "backup", by_hand=False)
     training.epochs(resumed, 3)
     halved = [float.fromhex(lr) for (lr,) in training.used[5:]]
-    assert all(after == before / 2 for before, after in zip(halved, halved[1:], strict=False))
+    assert all(after == before / 2 for before, after in itertools.pairwise(halved))
     with Client(own_server.address) as client:
         run = client.get_run("run")
     assert [lost.edit.reason for lost in run.lost_edits] == ["sooner"]
