@@ -172,17 +172,16 @@ def test_a_killed_rank_then_all_of_them_and_half_as_many_ranks_after_that_change
         torchrun.wait_until(lambda: all(len(torchrun.lives(rank)) == 2 for rank in range(RANKS)), "a restart")
         torchrun.wait_at_gate(150)
         job.change(SECOND_SCHEDULE, SECOND_CHANGE)
-        torchrun.open_to(STEPS)
+        torchrun.open_to(300)
         torchrun.wait_for_step(200, life=2)
         torchrun.kill()
-        assert torchrun.last(0) < STEPS - 1
         killed = [list(torchrun.used(rank)) for rank in range(RANKS)]
         again = [torchrun.lives(rank)[1][1] for rank in range(RANKS)]
     for used in killed:
         assert [(step, lrs) for step, lrs in used if lrs != undisturbed[step]] == []
-    begins = [next(note["step"] for note in notes if "step" in note) for notes in again]
-    assert begins == [begins[0]] * RANKS
-    assert 60 <= begins[0] <= 80 + SAVED_EVERY, "from the checkpoint on"
+    begins = {next(note["step"] for note in notes if "step" in note) for notes in again}
+    assert begins <= set(range(60, 150, SAVED_EVERY)), "from a checkpoint on"
+    assert len(begins) == 1
     saved = torch.load(job.checkpoint, weights_only=True)["step"]
     assert saved >= 200
 
@@ -201,9 +200,9 @@ def test_a_job_paused_past_a_takeover_ends_at_its_own_frontier_and_names_the_new
     copy = job.folder / "copy.pt"
     with job.start("--stays-when-fenced") as old:
         job.begin(old)
-        old.open_to(STEPS)
-        old.wait_for_step(75)
+        before = old.go_on_until_ahead(90, steps=5)
         old.signal(0, signal.SIGSTOP)
+        old.open_to(STEPS)
         shutil.copy(job.checkpoint, copy)
         saved = torch.load(copy, weights_only=True)["step"]
         with job.start(checkpoint=copy, ranks=2) as new:
@@ -214,18 +213,16 @@ def test_a_job_paused_past_a_takeover_ends_at_its_own_frontier_and_names_the_new
             run = job.stored()
             assert run.holder is not None
             assert (run.fence, run.frontier) == (2, frontier)
-            before = old.last(0)
 
             old.signal(0, signal.SIGCONT)
             assert old.wait() == 0
             for rank in range(RANKS):
                 assert all(undisturbed[step] == lrs for step, lrs in old.used(rank))
-                assert before <= old.last(rank) < frontier
+                assert before < old.last(rank) < frontier, "it goes on with what it held"
                 (raised,) = old.notes(rank, "raised")
                 assert raised["raised"] == "RunFenced"
                 assert raised["details"]["incarnation"] == run.holder.incarnation
                 assert f"is held by incarnation {run.holder.incarnation} on " in raised["text"]
-            assert old.last(0) > before, "it went on with what it held"
 
             new.open_to(150)
             new.wait_at_gate(150)
@@ -242,21 +239,18 @@ def test_a_server_that_is_away_or_of_other_rounding_changes_no_committed_value(
 ) -> None:
     with job.start() as torchrun:
         job.begin(torchrun)
+        job.change(SECOND_SCHEDULE, SECOND_CHANGE)
 
         # Away for less than the window: nobody notices.
-        at, held = 20, 0
-        while held < at + 10:
-            at += 7
-            torchrun.open_to(at)
-            held = min(torchrun.wait_at_gate(at))
+        at = torchrun.go_on_until_ahead(27, steps=10)
         job.server.kill()
-        torchrun.open_to(held - 1)
-        torchrun.wait_at_gate(held - 1)
+        torchrun.open_to(at + 9)
+        torchrun.wait_at_gate(at + 9)
         job.server.start()
 
         # For longer: all wait at the same step.
-        torchrun.open_to(150)
-        torchrun.wait_for_step(held + 1)
+        torchrun.open_to(210)
+        torchrun.wait_for_step(at + 10)
         job.server.kill()
         torchrun.wait_until(
             lambda: any(
@@ -267,12 +261,11 @@ def test_a_server_that_is_away_or_of_other_rounding_changes_no_committed_value(
         stalled = [torchrun.last(rank) for rank in range(RANKS)]
         restarted = time.monotonic_ns()
         job.server.start()
-        torchrun.wait_at_gate(150)
+        torchrun.wait_at_gate(210)
         assert stalled == [stalled[0]] * RANKS
-        assert stalled[0] < 149
+        assert stalled[0] < 209
         for rank in range(RANKS):
             assert all(n["at"] > restarted for n in torchrun.notes(rank, "step") if n["step"] > stalled[0])
-        job.change(SECOND_SCHEDULE, SECOND_CHANGE)
 
         # Back with another last bit at some steps: it rules what was not committed.
         job.server.kill()
@@ -309,6 +302,11 @@ def test_ranks_that_rank_0_asks_for_go_through_an_outage_together_and_come_back(
         torchrun.open_to(260)
         torchrun.wait_at_gate(260)
         job.server.start()
+        at = 260
+        while not job.stored().deviations:
+            at += 2
+            torchrun.open_to(at)
+            torchrun.wait_at_gate(at)
         torchrun.open_to(STEPS)
         assert torchrun.wait() == 0
         histories = [list(torchrun.used(rank)) for rank in range(RANKS)]
@@ -320,7 +318,7 @@ def test_ranks_that_rank_0_asks_for_go_through_an_outage_together_and_come_back(
     table = deviation.values
     assert deviation.kind == "forecast"
     assert held <= table.first_step < SECOND_CHANGE
-    assert 260 < table.end_step < STEPS
+    assert 260 < table.end_step <= at
     expected = [
         *undisturbed[: table.first_step],
         *torch_curve("changed")[table.first_step : table.end_step],

@@ -146,6 +146,17 @@ class Torchrun:
         self.wait_until(all_wait, f"all wait before step {step}")
         return found
 
+    def go_on_until_ahead(self, step: int, *, steps: int) -> int:
+        """Let the ranks go on to a step, or as much further as it takes until all hold so many steps more.
+
+        Return the step before which they wait.
+        """
+        self.open_to(step)
+        while min(self.wait_at_gate(step)) < step + steps:
+            step += 7
+            self.open_to(step)
+        return step
+
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
         """Poll; raise AssertionError where the job ends before, or it takes minutes."""
         end = time.monotonic() + _PATIENCE
