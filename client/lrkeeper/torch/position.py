@@ -134,7 +134,7 @@ class Position(Walk):
         )
         self._supply.begin(place.frontier)
 
-    def frees_next(self) -> bool:
+    def frees_next(self, given: Given) -> bool:
         """See to it that the next step is not committed yet; False if its values cannot be left any more.
 
         Those that this start has had committed ahead can, where no other rank may have them already: the run goes on
@@ -146,6 +146,9 @@ class Position(Walk):
         ticket, runs = self.ticket, self._connected()
         if ticket is None or not self.is_next_committed:
             return True
+        held = self._supply.at(ticket.step + 1)
+        if held is not None and held.given == given:
+            return True  # it is committed with what is given: torch did not follow when it was
         ahead = ticket.step + 1 >= ticket.place.frontier and self._outage is None
         if not ahead or not self._opened or not isinstance(runs, Client) or launch.world()[1] > 1:
             return False
@@ -258,9 +261,9 @@ class Position(Walk):
     def _taken_already(self) -> bool:
         return self._opened
 
-    def _look_ahead(self) -> None:
+    def _look_ahead(self, steps_on: int) -> None:
         if self._opened:
-            super()._look_ahead()
+            super()._look_ahead(steps_on)
             return
         start = self._wanted
         if start is not None and not shares(self._connected()) and (place := self._taken(start)) is not None:

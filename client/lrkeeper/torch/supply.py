@@ -50,7 +50,7 @@ class Supply:
         self._fetching: Fetching[Window] = Fetching()
         self._size = 1
         self._known: tuple[int, Schedule] | None = None
-        self._marked = (0, 0.0)  # a step, and when it was
+        self._marked = (0, 0.0)  # a step, and when it was reached
         self._not_before = 0.0
         self.frontier = 0
         """The highest that the run is known to have."""
@@ -89,9 +89,9 @@ class Supply:
         if (held := self._stock.at(step)) is not None:
             return held  # committed: whatever the step is given comes too late
         told = hangs_on(ticket.schedule, given)
-        self._measure(ticket.step)
+        self._measure(step)
         window = share(runs, lambda: self._obtained(runs, ticket, given, patience, told=told))
-        self._marked = (ticket.step, time.monotonic())
+        self._marked = (step, time.monotonic())
         self._add(window)
         return self._stock.at(step) or window
 
@@ -120,15 +120,18 @@ class Supply:
         self._add(share(runs, tried))
         return self.take(runs, ticket, given, _PATIENCE)
 
-    def look_ahead(self, runs: Runs, ticket: Ticket) -> None:
-        """Collect what has come, and ask for more in the background if it is time. Never waits."""
+    def look_ahead(self, runs: Runs, ticket: Ticket, reached: int) -> None:
+        """Collect what has come, and ask for more in the background if it is time. Never waits.
+
+        `reached`: the step that is reached just now, the ticket's or the one after it.
+        """
         self._collect(runs)
         self._stock.forget_before(ticket.step)
         if self._fetching.busy or time.monotonic() < self._not_before or asker(runs) is None:
             return
         if not self._looks_ahead(ticket) or self._stock.ask(ticket.step, self._size) is None:
             return
-        self._measure(ticket.step)
+        self._measure(reached)
         ask = self._stock.ask(ticket.step, self._size)
         if ask is not None:
             self._fetching.start(self._call(runs, ticket, *ask, NOTHING, _PATIENCE))

@@ -82,7 +82,7 @@ class Walk:
     def quicken(self, quick: Quick) -> bool:
         """Let the next steps be taken from memory, as far as they are held. False if none is."""
         self._quick = quick
-        if self.more(quick):
+        if self._load(quick):
             return True
         self._quick = None
         return False
@@ -91,9 +91,12 @@ class Walk:
         """See to it that a quick step has rows to take; False if it must be taken the slow way."""
         if quick is not self._quick or self._outage is not None:
             return False
-        self.look_ahead()
+        self.look_ahead(steps_on=1)
+        return quick is self._quick and self._load(quick)
+
+    def _load(self, quick: Quick) -> bool:
         ticket = self.ticket
-        if quick is not self._quick or ticket is None or self._refused is not None:
+        if ticket is None or self._outage is not None or self._refused is not None:
             return False
         window = self._supply.at(ticket.step + 1)
         if window is None or window.table is None:
@@ -102,13 +105,13 @@ class Walk:
         quick.load(window.table, ticket.step, max(end, ticket.step + 2))
         return True
 
-    def look_ahead(self) -> None:
-        """Take in what has come in the background, and ask for more if it is time.
+    def look_ahead(self, steps_on: int = 0) -> None:
+        """Take in what has come in the background, and ask for more if it is time: at this step, or on the way on.
 
         Never raises: what is refused is raised by the next step, before it moves.
         """
         try:
-            self._look_ahead()
+            self._look_ahead(steps_on)
         except errors.LrkeeperError as error:
             self._refused = error.with_traceback(None)  # its frames would keep the scheduler alive
 
@@ -178,9 +181,10 @@ class Walk:
             self._runs = runs_of(self.options.settings, broadcast=self.options.synchronised == "broadcast")
         return self._runs
 
-    def _look_ahead(self) -> None:
-        if self._ticket is not None and self._outage is None:
-            self._supply.look_ahead(self._connected(), self._ticket)
+    def _look_ahead(self, steps_on: int) -> None:
+        ticket = self.ticket
+        if ticket is not None and self._outage is None:
+            self._supply.look_ahead(self._connected(), ticket, ticket.step + steps_on)
 
     def _back(self, runs: Runs, ticket: Ticket, given: Given, outage: Outage) -> Window | None:
         """Return the row of the next step if the server is back, once the run has the steps since."""
