@@ -395,11 +395,6 @@ def metric(step: int) -> float:
 def test_what_a_metric_driven_run_missed_it_is_told_when_it_answers_again(
     relay: Relay, client: Client, by: str, resumed: bool
 ) -> None:
-    theirs = Training()
-    followed = plateau("torch", theirs.optimizer)
-    for step in range(1, 41):
-        theirs.update()
-        followed.step(metric(step))
     training = Training()
     scheduler = plateau(by, training.optimizer)
 
@@ -421,11 +416,17 @@ def test_what_a_metric_driven_run_missed_it_is_told_when_it_answers_again(
         assert is_out(scheduler)
     while is_out(scheduler):
         steps(1)
+        time.sleep(0.02)
     back = scheduler.last_epoch
-    steps(40 - back)
+    steps(10)
+    theirs = Training()
+    followed = plateau("torch", theirs.optimizer)
+    for step in range(1, back + 11):
+        theirs.update()
+        followed.step(metric(step))
     assert training.used == theirs.used
     run = scheduler.state_dict()["lrkeeper"]["run"]
-    for step in range(1, 41):
+    for step in range(1, back + 11):
         found = client.explain(run, step)
         assert found.given.metric == metric(step)
         assert bool(found.deviations) == (5 < step < back)
@@ -648,7 +649,7 @@ def test_a_job_that_went_on_from_rows_which_the_run_has_left_is_told_so(relay: R
     name, step = state["lrkeeper"]["run"], state["lrkeeper"]["step"]
     training = Training(0.1, 0.02)
     with away(relay):
-        scheduler = made(training)
+        scheduler = made(training, incarnation="a-second-start")
         scheduler.load_state_dict(state)
         training.epochs(scheduler, 3)
         revision = client.get_run(name).revision
@@ -663,7 +664,7 @@ def test_a_job_that_went_on_from_rows_which_the_run_has_left_is_told_so(relay: R
         goes_on()
     # From the checkpoint it goes on with the rows of the new branch, not with those it carries.
     second = Training(0.1, 0.02)
-    again = made(second)
+    again = made(second, incarnation="a-third-start")
     again.load_state_dict(state)
     second.epochs(again, 8)
     by_step = Training(0.1, 0.02)

@@ -265,8 +265,10 @@ class Position(Walk):
         if self._opened:
             super()._look_ahead(steps_on)
             return
-        start = self._wanted
-        if start is not None and not shares(self._connected()) and (place := self._taken(start)) is not None:
+        start, ticket = self._wanted, self.ticket
+        if start is None or ticket is None or self._supply.at(ticket.step + 1) is None:
+            return
+        if not shares(self._connected()) and (place := self._taken(start)) is not None:
             self._arrive(place, start)
 
     def _back(self, runs: Runs, ticket: Ticket, given: Given, outage: Outage) -> views.Window | None:
