@@ -532,44 +532,43 @@ def test_a_checkpoint_of_an_outage_carries_what_is_to_be_recorded(
 
 @pytest.mark.usefixtures("quiet")
 def test_a_start_that_was_fenced_in_its_outage_tells_what_it_used_and_ends(
-    relay: Relay, client: Client, server: ServerProcess, run: str
+    relay: Relay, client: Client, run: str
 ) -> None:
     training = Training()
     scheduler = made(training, run=run)
     training.epochs(scheduler, 5)
-    state = saved(scheduler)
     with away(relay):
         last = goes_out(training, scheduler)
-        second = Training()
-        newer = RemoteLR(
-            second.optimizer, FALLING, run=run, server=server.address, incarnation="a-newer-start", horizon=0
-        )
-        newer.load_state_dict(state)
-        second.epochs(newer, 3)
+        group = views.Group(None, "float64", {"lr": 0.1}, {"lr": 0.1})
+        client.acquire_run(views.Start(run, "a-newer-start", (group,), FALLING, on_existing="takeover"))
     with pytest.raises(RunFenced):
         comes_back(training, scheduler)
     end, lrs = scheduler.last_epoch, training.lrs()
     with pytest.raises(RunFenced):
         scheduler.step()
     assert (scheduler.last_epoch, training.lrs()) == (end, lrs)
-    assert recorded(client, newer) == [("forecast", last + 1, falling(end + 1)[last + 1 :])]
-    second.epochs(newer, 3)
-    assert client.get_run(run).fence == 2
+    assert recorded(client, scheduler) == [("forecast", last + 1, falling(end + 1)[last + 1 :])]
+    (deviation,) = client.get_run(run).deviations
+    assert (deviation.fence, client.get_run(run).fence) == (1, 2)
 
 
 # Checkpoints that carry the next values.
 
 
-def with_rows_ahead(least: int = 12, **options: Any) -> tuple[Any, int]:
-    """Return the state of a job that has ended, and how many steps it carries."""
+def with_rows_ahead(windows: int = 1) -> tuple[Any, int]:
+    """Return the state of a job that has ended, and how many steps it carries, in so many windows."""
     training = Training(0.1, 0.02)
-    scheduler = made(training, **{"horizon": 2.0, **options})
-    while True:
-        scheduler.step()
-        held = position(scheduler)._supply._stock.end - 1 - scheduler.last_epoch
-        if least <= held <= 40:
-            return saved(scheduler), held
-        time.sleep(0.02)
+    scheduler = made(training)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lrkeeper.torch.supply.window_size", lambda *_: 24)
+        for _ in range(500):
+            training.epochs(scheduler, 1)
+            state = saved(scheduler)
+            held = position(scheduler)._supply._stock.end - 1 - scheduler.last_epoch
+            if held >= 12 and len(state["lrkeeper"]["ahead"]) == windows:
+                return state, held
+            time.sleep(0.005)
+    raise AssertionError("no such state came")
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -714,11 +713,8 @@ TAMPERED = {
 
 @pytest.mark.parametrize("case", TAMPERED)
 def test_a_checkpoint_whose_rows_do_not_hold_together_is_refused(relay: Relay, case: str) -> None:
-    state, _ = with_rows_ahead()
+    state, _ = with_rows_ahead(windows=2)
     entry = state["lrkeeper"]
-    while len(entry["ahead"]) < 2:
-        state, _ = with_rows_ahead()
-        entry = state["lrkeeper"]
     TAMPERED[case](entry)
     training = Training(0.1, 0.02)
     scheduler = made(training)
