@@ -225,8 +225,9 @@ def test_more_is_asked_for_before_half_a_window_is_used(server: ServerProcess, c
 
 @pytest.mark.parametrize("kind", ["StepLR drop-in", "SequentialLR RemoteLR"])
 def test_a_server_that_is_away_for_less_than_the_window_goes_unnoticed(
-    own_server: ServerProcess, kind: str
+    own_server: ServerProcess, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
+    monkeypatch.setenv("LRKEEPER_HORIZON", "0.5")
     training = Training(0.1, 0.02)
     scheduler = kept(kind, training.optimizer)
     training.epochs(scheduler, 20)
