@@ -81,7 +81,9 @@ def test_it_asks_at_half_a_window_for_as_much_as_makes_it_whole(end: int, held: 
 
 
 def held_steps(stock: Stock) -> list[int]:
-    return [step for each in stock if each.table for step in range(each.table.first_step, each.table.end_step)]
+    return [
+        step for each in stock if each.table for step in range(each.table.first_step, each.table.end_step)
+    ]
 
 
 spans = st.tuples(st.integers(1, 40), st.integers(0, 12)).map(lambda span: (span[0], span[0] + span[1]))
