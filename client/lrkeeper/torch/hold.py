@@ -206,7 +206,7 @@ class Hold:
             self._overwrite(scheduler)
         elif (changed := self._changed(scheduler)) is not None:
             told = replace(told, seen=changed)
-        if (told.seen is not None or told.epoch is not None) and not self.position.frees_next():
+        if (told.seen is not None or told.epoch is not None) and not self.position.frees_next(told):
             self._too_late = told.seen is not None
             return replace(told, seen=None)
         return told

@@ -139,7 +139,7 @@ class Position(Walk):
         )
         self._settle(place)
 
-    def frees_next(self) -> bool:
+    def frees_next(self, given: Given) -> bool:
         """See to it that the next step is not committed yet; False if its values cannot be left any more.
 
         Those that this start has had committed ahead can, where no rank has had them yet: the run goes on from here on
@@ -151,6 +151,9 @@ class Position(Walk):
         ticket, runs = self.ticket, self._connected()
         if ticket is None or not self.is_next_committed:
             return True
+        held = self._supply.at(ticket.step + 1)
+        if held is not None and held.given == given:
+            return True  # it is committed with what is given: torch did not follow when it was
         ahead = ticket.step >= self._furthest and self._outage is None
         if not ahead or not self._opened or not isinstance(runs, Client) or launch.world()[1] > 1:
             return False
@@ -287,8 +290,10 @@ class Position(Walk):
         if self._opened:
             super()._look_ahead(before_step=before_step)
             return
-        start = self._wanted
-        if start is not None and not shares(self._connected()) and (place := self._taken(start)) is not None:
+        start, ticket = self._wanted, self.ticket
+        if start is None or ticket is None or self._supply.at(ticket.step + 1) is None:
+            return
+        if not shares(self._connected()) and (place := self._taken(start)) is not None:
             self._arrive(place, start)
 
     def _back(self, runs: Runs, ticket: Ticket, given: Given, outage: Outage) -> views.Window | None:

@@ -109,6 +109,7 @@ class Supply:
             return held  # committed: whatever the step is given comes too late
         told = hangs_on(ticket.schedule, given)
         self._measure(step)
+        self._known = self._known or (ticket.revision, ticket.schedule)
         window = share(runs, lambda: self._obtained(runs, ticket, given, patience, told=told))
         self._marked = (step, time.monotonic())
         self._add(window)
