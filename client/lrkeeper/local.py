@@ -74,6 +74,7 @@ class LocalRuns:
         applied_step: int,
         revision: int,
         given: Given = NOTHING,
+        frontier: int | None = None,
         patience: float | None = None,
     ) -> views.Window:
         """Return the rows of the steps; they are asked for in order."""

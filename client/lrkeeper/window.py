@@ -30,6 +30,8 @@ def window_size(horizon: float, seconds_a_step: float, before: int, most: int) -
         before: the size so far, from which it grows step by step.
         most: how many steps one answer may have.
     """
+    if horizon <= 0:
+        return 1
     wanted = horizon / seconds_a_step if seconds_a_step > 0 else most
     return int(max(1, min(most, before * GROWTH, wanted)))
 

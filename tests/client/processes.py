@@ -31,6 +31,8 @@ def as_ranks(size: int, function: Callable[..., R], *args: Any, **environment: s
 
 def at_once(calls: Sequence[Call[R]]) -> list[R]:
     """Return the results of functions, each with its arguments and environment in a new process."""
+    horizon = {"LRKEEPER_HORIZON": os.environ["LRKEEPER_HORIZON"]} if "LRKEEPER_HORIZON" in os.environ else {}
+    calls = [(function, args, {**horizon, **environment}) for function, args, environment in calls]
     with ExitStack() as stack:
         pools = [stack.enter_context(ProcessPoolExecutor(1, mp_context=_context)) for _ in calls]
         futures = [pool.submit(_call, call) for pool, call in zip(pools, calls, strict=True)]

@@ -145,6 +145,7 @@ def new_start(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return lambda: monkeypatch.setenv("LRKEEPER_INCARNATION", uuid4().hex)
 
 
+@pytest.mark.usefixtures("step_by_step")
 @pytest.mark.parametrize("saved_at", [1, 3, 5, 8])
 def test_a_job_that_resumes_before_or_after_it_added_them_gets_the_same_bits(
     client: Client, new_start: Callable[[], None], saved_at: int
@@ -187,6 +188,7 @@ def test_a_job_that_begins_again_goes_through_the_branches(
     assert client.get_run(run).branch == 3
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_job_that_does_not_add_them_again_is_told_where(
     client: Client, new_start: Callable[[], None]
 ) -> None:
@@ -218,6 +220,7 @@ def test_a_start_that_lost_the_run_adds_nothing(client: Client, new_start: Calla
     assert (client.get_run(run).branch, len(client.get_run(run).groups)) == (1, 1)
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_edits_go_on_to_act_where_they_were_to(client: Client) -> None:
     run = f"unfreezing-{uuid4().hex}"
     training = Training(0.1)
@@ -281,6 +284,7 @@ def resumed(training: Training, run: str, saved: dict[str, Any], **options: Any)
     return scheduler
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_job_is_told_at_the_step_also_where_an_earlier_life_went_on_without_them(
     client: Client, new_start: Callable[[], None]
 ) -> None:
@@ -305,6 +309,7 @@ def test_a_job_is_told_at_the_step_also_where_an_earlier_life_went_on_without_th
         training.epochs(scheduler, 1)
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_an_edit_survives_a_start_that_adds_them_at_another_step(
     client: Client, new_start: Callable[[], None]
 ) -> None:

@@ -212,7 +212,7 @@ def test_a_client_that_asks_for_several_steps_takes_no_more(relay: Relay, run: s
     with Client(relay.address) as client:
         place = client.acquire_run(views.Start(run, "a-start", (group,), DEFINITIONS["StepLR"]))
         relay.alter["NextLr"] = too_many_steps
-        with pytest.raises(BadAnswer, match=r"values.count is 2; at most 1 were asked for"):
+        with pytest.raises(BadAnswer, match=r"the server gave 2 steps from 1; asked for were 1 from 1"):
             client.next_lr(place, 1, 1, applied_step=0, revision=1)
         relay.alter.clear()
         window = client.next_lr(place, 1, 6, applied_step=0, revision=1)

@@ -20,6 +20,7 @@ SAVED_AT = 6  # in the second member of the composites
 MORE = 6
 
 
+@pytest.mark.usefixtures("step_by_step")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_scheduler_goes_back_on_its_own_run(client: Client, kind: str) -> None:
     """Roll back after a loss spike: the scheduler in hand loads what it saved before."""
@@ -63,6 +64,7 @@ def test_the_row_of_the_checkpoint_is_there_before_any_step(server: ServerProces
     assert resumed.last_epoch == SAVED_AT
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_progress_is_not_counted_twice_after_a_load(server: ServerProcess, client: Client, run: str) -> None:
     """torch's loop over the epochs that are left: no step is skipped, none is done again."""
     training = Training()
@@ -84,6 +86,7 @@ def go_on_from(state: dict[str, Any], training: Training, scheduler: RemoteLR) -
     training.epochs(scheduler, 1)
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_checkpoint_of_a_branch_that_was_left_is_refused_in_the_same_process_too(
     server: ServerProcess, client: Client, run: str
 ) -> None:
@@ -106,6 +109,7 @@ def test_a_checkpoint_of_a_branch_that_was_left_is_refused_in_the_same_process_t
 # To look at a checkpoint is not to take its run.
 
 
+@pytest.mark.usefixtures("step_by_step")
 @pytest.mark.parametrize("kind", ["StepLR drop-in", "SequentialLR RemoteLR"])
 def test_a_look_at_a_checkpoint_takes_the_run_from_nobody(
     client: Client, server: ServerProcess, kind: str
@@ -133,6 +137,7 @@ def look(kind: str, state: dict[str, Any]) -> tuple[Row, int]:
     return training.lrs(), scheduler.last_epoch
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_the_first_step_from_a_checkpoint_takes_the_run(client: Client, server: ServerProcess) -> None:
     training = Training()
     scheduler = kept("StepLR drop-in", training.optimizer)
@@ -154,6 +159,7 @@ def resume_one_step(state: dict[str, Any]) -> None:
 # Where the run has gone on since, or changed.
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_an_edit_stays_where_it_took_effect(
     server: ServerProcess, client: Client, run: str, tmp_path: Path
 ) -> None:
@@ -179,6 +185,7 @@ def resume_for(run: str, state: dict[str, Any], epochs: int) -> list[Row]:
     return training.epochs(scheduler, epochs)
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_resume_says_where_it_is_and_which_edits_are_in_force(
     server: ServerProcess, client: Client, run: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -86,6 +86,7 @@ def test_every_call_has_a_deadline(relay: Relay, run: str) -> None:
     assert {name: deadline for name, deadline in relay.deadlines.items() if deadline is None} == {}
 
 
+@pytest.mark.usefixtures("step_by_step")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_jobs_calls_have_deadlines_too(relay: Relay, kind: str) -> None:
     training = Training()
@@ -101,6 +102,7 @@ def test_a_jobs_calls_have_deadlines_too(relay: Relay, kind: str) -> None:
 # What is tried again.
 
 
+@pytest.mark.usefixtures("step_by_step")
 @pytest.mark.parametrize("status", AWAY)
 def test_a_server_that_is_away_for_a_moment_is_asked_again(
     relay: Relay, run: str, status: grpc.StatusCode
@@ -113,6 +115,7 @@ def test_a_server_that_is_away_for_a_moment_is_asked_again(
     assert (relay.calls["AcquireRun"], relay.calls["NextLr"]) == (4, 6)
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_an_answer_that_got_lost_is_given_again(relay: Relay, client: Client, run: str) -> None:
     training = Training()
     scheduler = RemoteLR(training.optimizer, STEP_LR, run=run)
@@ -306,9 +309,10 @@ def test_a_job_goes_on_with_the_same_values_after_the_server_was_killed(
     assert training.used == undisturbed(kind.split()[0], 8)
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_server_that_stays_away_ends_the_step_and_nothing_has_moved(own_server: ServerProcess) -> None:
     training = Training()
-    scheduler = RemoteLR(training.optimizer, STEP_LR, max_stall=0.2)
+    scheduler = RemoteLR(training.optimizer, STEP_LR, max_stall=0.2, on_outage="wait")
     training.epochs(scheduler, 2)
     training.update()
     before = scheduler.state_dict(), training.lrs(), scheduler.last_epoch
@@ -325,6 +329,7 @@ def test_a_server_that_stays_away_ends_the_step_and_nothing_has_moved(own_server
     assert training.used == undisturbed("StepLR", 6)
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_server_that_is_away_when_a_state_is_loaded_changes_nothing(own_server: ServerProcess) -> None:
     training = Training()
     scheduler = RemoteLR(training.optimizer, STEP_LR)

@@ -97,6 +97,7 @@ def test_a_signals_handler_may_fork_amid_a_call(relay: Relay) -> None:
     assert forked == [("", "1")]
 
 
+@pytest.mark.usefixtures("step_by_step")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_forked_child_may_not_step_its_parents_scheduler(server: ServerProcess, kind: str) -> None:
     training = Training()

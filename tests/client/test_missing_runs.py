@@ -101,6 +101,7 @@ def test_a_run_deleted_since_is_not_known(client: Client, run: str) -> None:
         scheduler.load_state_dict(state)
 
 
+@pytest.mark.usefixtures("step_by_step")
 @pytest.mark.parametrize("number", [float, torch.tensor])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_run_goes_on_from_the_checkpoint_on_an_empty_server(
@@ -123,6 +124,7 @@ def test_the_run_goes_on_from_the_checkpoint_on_an_empty_server(
     assert (stored.fence, stored.frontier, stored.edits) == (2, SAVED_AT + 10, ())
 
 
+@pytest.mark.usefixtures("step_by_step")
 @pytest.mark.parametrize("edited_at", [SAVED_AT, SAVED_AT - 2])
 def test_a_run_goes_on_elsewhere_under_the_edit_in_force(
     elsewhere: Client, client: Client, run: str, edited_at: int

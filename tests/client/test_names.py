@@ -22,6 +22,7 @@ def name_of(scheduler: Any) -> str:
     return name
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_name_is_made_up_of_the_start_and_travels_in_the_state(client: Client) -> None:
     training = Training()
     scheduler = lr_scheduler.StepLR(training.optimizer, 2, gamma=0.7)
@@ -48,6 +49,7 @@ def test_a_made_up_name_is_of_the_place_among_the_starts_schedulers_whatever_is_
     assert int(earlier.rpartition("-")[2]) < int(later.rpartition("-")[2])
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_the_environment_names_the_run(client: Client, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LRKEEPER_RUN", run)
     training = Training()
@@ -57,6 +59,7 @@ def test_the_environment_names_the_run(client: Client, run: str, monkeypatch: py
     assert client.get_run(run).frontier == 3
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_second_living_scheduler_under_the_environments_name_gets_a_number(
     client: Client, run: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +112,7 @@ def test_the_numbered_run_is_found_again_by_its_state(
         assert name_of(resumed) == state["lrkeeper"]["run"]
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_of_two_living_schedulers_with_one_run_the_later_has_it(client: Client, run: str) -> None:
     training, second = Training(), Training()
     older = RemoteLR(training.optimizer, STEP_LR, run=run)

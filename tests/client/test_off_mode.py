@@ -126,6 +126,7 @@ def test_a_state_of_a_server_goes_on_without_one(server: ServerProcess, kind: st
     assert used + more == undisturbed(kind.split()[0], 8)
 
 
+@pytest.mark.usefixtures("step_by_step")
 @pytest.mark.usefixtures("off")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_state_of_no_server_goes_on_at_one_that_may_create_its_run(

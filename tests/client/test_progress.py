@@ -230,6 +230,7 @@ def test_a_state_goes_back_without_a_server(server: ServerProcess) -> None:
     assert go(training, scheduler, [300, 400, 500]) == line(300, 400, 500)
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_running_job_is_made_to_count_tokens(client: Client, server: ServerProcess, run: str) -> None:
     training = Training()
     scheduler = RemoteLR(training.optimizer, S.Constant(S.Level(relative=0.5)), run=run)
@@ -242,6 +243,7 @@ def test_a_running_job_is_made_to_count_tokens(client: Client, server: ServerPro
     assert training.lrs() == hexes([0.05])
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_job_that_tells_nothing_stops_where_its_run_is_made_to_count(
     client: Client, server: ServerProcess, run: str
 ) -> None:

@@ -42,6 +42,7 @@ def train_together(
         torch.distributed.destroy_process_group()
 
 
+@pytest.mark.usefixtures("step_by_step")
 @pytest.mark.parametrize("kind", ["StepLR drop-in", "SequentialLR RemoteLR"])
 def test_the_ranks_of_a_process_group_share_a_run_a_fence_and_the_values(
     client: Client, server: ServerProcess, tmp_path: Path, kind: str
@@ -110,6 +111,7 @@ def rank(number: int, size: int, server: ServerProcess) -> dict[str, str]:
     return {"RANK": str(number), "WORLD_SIZE": str(size), "LRKEEPER_SERVER": server.address}
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_ranks_that_come_late_get_the_values_that_the_first_was_given(
     client: Client, server: ServerProcess, run: str
 ) -> None:
@@ -119,6 +121,7 @@ def test_ranks_that_come_late_get_the_values_that_the_first_was_given(
     assert (stored.fence, stored.frontier) == (1, 6)
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_ranks_that_load_the_same_checkpoint_share_one_fence_and_branch(
     client: Client, server: ServerProcess, run: str
 ) -> None:

@@ -114,6 +114,7 @@ def test_every_order_of_restoring_goes_on_with_the_same_bits(
         assert (last, step) == (expected[-1], SAVED_AT + MORE), order
 
 
+@pytest.mark.usefixtures("step_by_step")
 @pytest.mark.parametrize("restore", RESTORES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_process_goes_back_on_its_run(client: Client, kind: str, restore: Restore) -> None:

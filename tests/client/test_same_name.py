@@ -13,7 +13,6 @@ import pytest
 from lrkeeper import Client, RemoteLR
 from lrkeeper import schedules as S
 from lrkeeper.errors import (
-    CheckpointAhead,
     GroupsDiffer,
     RunAlreadyFinished,
     RunFenced,
@@ -97,6 +96,7 @@ def test_a_run_name_copied_into_another_script_fences_nothing(
     assert client.get_run(run).fence == 1
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_start_that_was_not_heard_of_for_long_loses_the_run(
     own_server: ServerProcess, tmp_path: Path
 ) -> None:
@@ -110,6 +110,7 @@ def test_a_start_that_was_not_heard_of_for_long_loses_the_run(
         training.epochs(scheduler, 1)
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_takeover_goes_through_the_runs_timeline_again_with_its_edits(
     client: Client, server: ServerProcess, run: str
 ) -> None:
@@ -122,6 +123,7 @@ def test_takeover_goes_through_the_runs_timeline_again_with_its_edits(
     assert (stored.fence, stored.branch, stored.frontier) == (2, 1, 7)
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_start_that_begins_again_says_so_and_which_edits_are_in_force(
     client: Client, server: ServerProcess, run: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -146,6 +148,7 @@ def test_an_edit_that_a_later_one_has_superseded_is_not_said_to_be_in_force(
     assert said.endswith("edits in force: revision 3 from step 50 (ada@lab: sooner)")
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_new_branch_begins_a_finished_run_anew_with_what_the_job_brings(
     client: Client, server: ServerProcess, run: str
 ) -> None:
@@ -174,6 +177,7 @@ def test_a_finished_run_is_refused_and_says_what_to_say(
     assert client.get_run(run).fence == 1
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_finished_run_takes_no_more_steps(server: ServerProcess, run: str) -> None:
     training, scheduler = started(run, 2)
     scheduler.finish()
@@ -240,10 +244,11 @@ def test_other_param_groups_are_refused_with_the_difference(
     assert client.get_run(run).fence == 1
 
 
-def test_a_checkpoint_beyond_what_the_server_has_is_refused(
+@pytest.mark.usefixtures("step_by_step")
+def test_a_checkpoint_beyond_what_the_server_has_brings_it_back(
     own_server: ServerProcess, tmp_path: Path
 ) -> None:
-    """A database that was put back to an older state, under a job that has gone on."""
+    """A database that was put back to an older state, under a job that has gone on: the state dict has the rows."""
     training, scheduler = started("run", 2)
     own_server.stop()
     older = (tmp_path / "runs.sqlite3").read_bytes()
@@ -254,13 +259,16 @@ def test_a_checkpoint_beyond_what_the_server_has_is_refused(
         path.unlink()
     (tmp_path / "runs.sqlite3").write_bytes(older)
     own_server.start()
-    with pytest.raises(CheckpointAhead, match="at step 5, but run 'run' has only the steps below 3"):
-        another_start(own_server, "run", 1, state=scheduler.state_dict())
+    used = another_start(own_server, "run", 3, state=scheduler.state_dict())
+    assert used == undisturbed("StepLR", 8)[5:]
+    with Client(own_server.address) as client:
+        assert client.get_run("run").frontier == 9
 
 
 # A start that has lost its run.
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_start_that_lost_its_run_is_told_by_whom_and_never_takes_it_back(
     client: Client, server: ServerProcess, run: str
 ) -> None:
@@ -282,6 +290,7 @@ def test_a_start_that_lost_its_run_is_told_by_whom_and_never_takes_it_back(
     assert client.get_run(run).fence == 2
 
 
+@pytest.mark.usefixtures("step_by_step")
 @pytest.mark.parametrize("way", ["its own state", "a new scheduler", "a new scheduler and a state"])
 def test_a_superseded_start_does_not_come_back_by_another_door(
     client: Client, server: ServerProcess, run: str, way: str
@@ -301,6 +310,7 @@ def test_a_superseded_start_does_not_come_back_by_another_door(
     assert client.get_run(run).fence == 2
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_superseded_start_uses_up_what_was_committed_and_then_ends(
     client: Client, server: ServerProcess, run: str
 ) -> None:

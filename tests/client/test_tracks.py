@@ -184,6 +184,7 @@ def test_groups_that_are_added_in_training_follow_their_tracks(server: Any, run:
     assert again.held() == [(0.0, 0, 0.99), (0.0, 0.3, 0.99)]
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_run_is_edited_to_tracks_and_back(client: Client, run: str) -> None:
     job = Job()
     scheduler = RemoteLR(job.optimizer, DECAY, run=run)

@@ -11,7 +11,8 @@ from lrkeeper.server.runs import head
 EVERY = 50
 
 
-def _flip(value: float) -> float:
+def flip(value: float) -> float:
+    """Return a number with its last bit the other way."""
     (bits,) = struct.unpack("<q", struct.pack("<d", value))
     flipped: float = struct.unpack("<d", struct.pack("<q", bits ^ 1))[0]
     return flipped
@@ -22,7 +23,7 @@ def _flipping(extend: Any) -> Any:
         after, rows, failure = extend(schedule, base, cursor, count, given)
         for i, row in enumerate(rows):
             if (cursor.step + 1 + i) % EVERY == 0:
-                rows[i] = {track: tuple(map(_flip, values)) for track, values in row.items()}
+                rows[i] = {track: tuple(map(flip, values)) for track, values in row.items()}
         return after, rows, failure
 
     return flipped

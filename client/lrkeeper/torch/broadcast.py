@@ -63,6 +63,15 @@ class BroadcastClient(Client):
         data = self._shared(made)
         return found[0] if found else messages.window_from_bytes(data)
 
+    def agree(self, tell: Callable[[Client], bool]) -> bool:
+        """Return on all ranks what rank 0 tells, who is given the client it asks with."""
+
+        def told() -> bytes:
+            assert self.alone is not None
+            return b"\1" if tell(self.alone) else b""
+
+        return bool(self._shared(told))
+
     def _call(
         self,
         method: Callable[[Channel], Callable[..., R]],
@@ -112,6 +121,12 @@ def shares(runs: Runs) -> bool:
 def asker(runs: Runs) -> Runs | None:
     """Return what asks in the background; None if this rank does not."""
     return runs.alone if isinstance(runs, BroadcastClient) else runs
+
+
+def agreed(runs: Runs, tell: Callable[[Client], bool]) -> bool:
+    """Return on all ranks what rank 0 tells, where that asks for all."""
+    assert isinstance(runs, BroadcastClient)
+    return runs.agree(tell)
 
 
 def share(runs: Runs, produce: Callable[[], views.Window]) -> views.Window:

@@ -94,7 +94,7 @@ class Hold:
             self._definition,
             self._memory,
             facts,
-            self.position.ticket,
+            self.position.carried,
         )
 
     @property
@@ -116,6 +116,11 @@ class Hold:
     def settled(self) -> bool:
         """Whether the place is known: with on_resume="server" the run has to be taken for that."""
         return self.opened and (self.position.opened or self.position.options.resume != "server")
+
+    @property
+    def opens_alone(self) -> bool:
+        """Whether this rank may open the run when it likes: where rank 0 asks for all, they have to meet for that."""
+        return self.position.options.synchronised == "each"
 
     def begin(self, scheduler: Any) -> None:
         """See that the server answers, and wait for the first step.
@@ -257,7 +262,8 @@ class Hold:
 
     def return_to(self, mark: Mark) -> None:
         """Stand there again: torch did not follow, or the run did not move."""
-        self.position.ticket, self._written, self._too_late = mark
+        ticket, self._written, self._too_late = mark
+        self.position.return_to(ticket)
 
     def settle(self, scheduler: Any) -> list[Any]:
         """Write the row of this place into the optimizer; return copies of the lrs the groups then hold."""
@@ -496,5 +502,5 @@ def _revive(
     hold = Hold(options, definition, memory)
     for name, value in facts.items():
         setattr(hold, name, value)
-    hold.position.ticket = ticket
+    hold.position.carry(ticket)
     return hold

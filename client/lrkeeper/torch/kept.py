@@ -143,7 +143,7 @@ class Kept:
     def get_last_lr(self) -> list[Any]:
         """Return each group's lr as last written: torch's, from the run."""
         hold = hold_of(self)
-        if hold.begun and not hold.silent and not hold.settled and hold.definable(self):
+        if hold.begun and hold.opens_alone and not hold.silent and not hold.settled and hold.definable(self):
             self._last_lr = hold.wake(self)
         return self._last_lr
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import weakref
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -65,7 +66,7 @@ def incarnation(given: str | None) -> str:
     if size == 1:
         process.incarnation = uuid4().hex
     elif torch.distributed.is_available() and torch.distributed.is_initialized():
-        process.incarnation = _agreed(rank)
+        process.incarnation = _agreed(rank, size)
     else:
         raise NotConfigured(
             f"WORLD_SIZE is {size}, and the ranks have nothing to agree through: call "
@@ -75,13 +76,21 @@ def incarnation(given: str | None) -> str:
     return process.incarnation
 
 
-def _agreed(rank: int) -> str:
-    """Return rank 0's random id, through the process group's store."""
+def _agreed(rank: int, size: int) -> str:
+    """Return rank 0's random id, through the process group's store.
+
+    torchrun's store outlives the ranks that it starts again, so the id goes once all have read it.
+    """
     store = torch.distributed.distributed_c10d._get_default_store()
     if rank == 0:
-        store.set(_STORE_KEY, uuid4().hex)
-    found: bytes = store.get(_STORE_KEY)
-    return found.decode()
+        made = uuid4().hex
+        store.set(_STORE_KEY, made)
+        return made
+    found: str = store.get(_STORE_KEY).decode()
+    if store.add(f"{_STORE_KEY}/{found}", 1) == size - 1:
+        with suppress(RuntimeError):  # not every store deletes
+            store.delete_key(_STORE_KEY)
+    return found
 
 
 def reserve_name(incarnation: str, owner: object) -> str:
@@ -109,8 +118,11 @@ def release_name(name: str, owner: object) -> None:
 
 
 def take_run(name: str, owner: object) -> None:
-    """Note that a scheduler has a run now; an earlier one of this process has it no more."""
-    _process.fresh().owners[name] = owner
+    """Note that a scheduler has a run now; an earlier one of this process has it no more, and is told."""
+    owners = _process.fresh().owners
+    before, owners[name] = owners.get(name), owner
+    if before is not None and before is not owner:
+        before.interrupt()
 
 
 def has_run(name: str, owner: object) -> bool:

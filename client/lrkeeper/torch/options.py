@@ -44,18 +44,19 @@ class Options:
 
     def __post_init__(self) -> None:
         for name, value, choices in (
-            (f"on_existing (or {ON_EXISTING})", self.existing, get_args(OnExisting)),
-            (f"on_resume (or {ON_RESUME})", self.resume, get_args(OnResume)),
+            ("on_existing" if self.on_existing else ON_EXISTING, self.existing, get_args(OnExisting)),
+            ("on_resume" if self.on_resume else ON_RESUME, self.resume, get_args(OnResume)),
             ("on_missing", self.on_missing, get_args(OnMissing)),
             ("on_local_change", self.on_local_change, get_args(OnLocalChange)),
-            (f"on_outage (or {ON_OUTAGE})", self.outage, get_args(OnOutage)),
-            (f"sync (or {SYNC})", self.synchronised, get_args(Sync)),
+            ("on_outage" if self.on_outage else ON_OUTAGE, self.outage, get_args(OnOutage)),
+            ("sync" if self.sync else SYNC, self.synchronised, get_args(Sync)),
             ("counts", self.counts, get_args(Counts)),
         ):
             if value not in choices:
                 raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, choices))}")
         if not 0 <= self.seconds_ahead < math.inf:
-            raise ValueError(f"horizon (or {HORIZON}) is {self.seconds_ahead}; it must be 0 seconds or more")
+            name = HORIZON if self.horizon is None else "horizon"
+            raise ValueError(f"{name} is {self.seconds_ahead}; it must be 0 seconds or more")
 
     @property
     def seconds_ahead(self) -> float:

@@ -33,6 +33,8 @@ class Deviation(NamedTuple):
     place: Place
     table: Table
     kind: DeviationKind
+    given: tuple[Given, ...] = ()
+    """What each of the steps was given."""
 
 
 def plan_for(on_outage: str, *, together: bool) -> Plan:
@@ -68,7 +70,8 @@ class Outage:
         """What has been used instead of the run's rows."""
         if not self.rows:
             return None
-        return Deviation(self.since.place, Table.from_rows(self.since.step + 1, self.rows), self.kind)
+        table = Table.from_rows(self.since.step + 1, self.rows)
+        return Deviation(self.since.place, table, self.kind, tuple(self.given))
 
     def untold(self, hangs_on: Callable[[Schedule, Given], bool]) -> Iterator[tuple[Ticket, Given]]:
         """Yield the steps whose rows hang on what they were given: the run has to be told, one after the other.
@@ -83,6 +86,8 @@ class Outage:
     def next(self, runs: Runs, ticket: Ticket, given: Given, error: Exception | None) -> Window:
         """Return what stands for the row of the step after a ticket's: on all ranks the same."""
         self._say(ticket, error)
+        reached = ticket.step - self.since.step
+        del self.rows[reached:], self.given[reached:]  # of a step that was not made in the end
         window = share(runs, lambda: self._made(ticket, given))
         if window.table is not None:
             self.rows.append(dict(window.table.row(ticket.step + 1)))
@@ -90,10 +95,12 @@ class Outage:
         return window
 
     def _made(self, ticket: Ticket, given: Given) -> Window:
-        row, failure = dict(ticket.values.row(ticket.step)), None
+        row, failure = dict(given.seen or ticket.values.row(ticket.step)), None
         if self.kind == "forecast":
             base = base_of_groups(ticket.groups)
-            cursor = self._cursor or self._reached(base)
+            cursor = self._cursor
+            if cursor is None or cursor.step != ticket.step:
+                cursor = self._reached(base)
             cursor, rows, failure = extend(ticket.schedule, base, cursor, 1, given)
             if rows:
                 self._cursor = cursor
@@ -118,6 +125,9 @@ class Outage:
             cursor = cursor._replace(step=since.step, row=cast_row(since.values.row(since.step), cursor.row))
         for given in self.given:
             cursor, _, _ = extend(since.schedule, base, cursor, 1, given)
+        if self.rows:
+            step = since.step + len(self.rows)
+            cursor = cursor._replace(step=step, row=cast_row(self.rows[-1], cursor.row))
         return cursor
 
     def _say(self, ticket: Ticket, error: Exception | None) -> None:
@@ -139,7 +149,7 @@ class Outage:
 
 def held_over(ticket: Ticket) -> Outage:
     """Return the outage that a checkpoint was taken in; `ticket` is its place."""
-    kind, table = ticket.deviation or ("hold", ticket.values)
+    kind, table, given = ticket.deviation or ("hold", ticket.values, ())
     since = replace(ticket, step=table.first_step - 1, deviation=None, ahead=())
     rows: list[Row] = [dict(table.row(step)) for step in range(table.first_step, table.end_step)]
-    return Outage(kind, since, rows, [NOTHING] * len(rows))
+    return Outage(kind, since, rows, [*given, *[NOTHING] * (len(rows) - len(given))])

@@ -19,12 +19,16 @@ from lrkeeper.client import Client
 from lrkeeper.local import LocalRuns
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.composable.parameters import filled
+from lrkeeper.schedules.given import Given
 from lrkeeper.settings import RUN
 from lrkeeper.torch import launch, resuming
-from lrkeeper.torch.broadcast import asker, shares
+from lrkeeper.torch.broadcast import agreed, asker, shares
 from lrkeeper.torch.fetching import Fetching
 from lrkeeper.torch.options import Options
-from lrkeeper.torch.outage import held_over
+from lrkeeper.torch.outage import Outage, held_over
+from lrkeeper.torch.quick import Quick
+from lrkeeper.torch.remembering import remembered
+from lrkeeper.torch.runs import Runs
 from lrkeeper.torch.source import check_answers
 from lrkeeper.torch.supply import AWAY
 from lrkeeper.torch.ticket import Ticket, more_to_state, unopened
@@ -44,7 +48,10 @@ class Position(Walk):
         self._reserved = ""
         self._taking: Fetching[views.Place] = Fetching()
         self._wanted: views.Start | None = None
-        self._waited = False
+        self._definition: Schedule | str | None = None
+        self._brought: tuple[views.Group, ...] = ()
+        self._left: Ticket | None = None  # the step at which the run has last left its branch, on the new one
+        self._carried = False  # whether it has gone on with a checkpoint's rows before the run was taken
 
     def prepare(self) -> None:
         """See whether the server answers, and set a name aside for a run that was given none.
@@ -108,33 +115,36 @@ class Position(Walk):
 
         Raises what AcquireRun does.
         """
-        before = self.ticket
-        start = self._wanted = self._wanted or self._start(schedule, groups, origin)
+        self._definition, self._brought = schedule, groups
+        start = self._wanted or self._start(schedule, groups, origin)
         place = self._taken(start)
         if place is None:
+            self._wanted = start  # the job goes on, and takes the run where it has come from
             return
-        self._wanted = None
         self._arrive(place, start)
-        resuming.tell(start, place, before, groups)
 
     def grow(self, schedule: Schedule | str, groups: tuple[views.Group, ...]) -> None:
         """Go on from this step with these param groups: those so far, and more.
 
         Raises what AcquireRun does.
         """
+        self._definition = schedule
         start = self._start(schedule, groups, None)
-        start = replace(start, groups=groups, on_resume="exact", adds_groups=True)
+        start = replace(start, groups=groups, on_resume="exact", adds_groups=True, remembered=None)
         if isinstance(self._connected(), Client):
             start = replace(start, origin=None)
         place = self._connected().acquire_run(start, patience=self.options.max_stall)
-        self.ticket = _at_start(place, groups)
+        self.ticket = self._left = replace(
+            _at_start(place, groups), one_by_one=self.ticket is not None and self.ticket.one_by_one
+        )
         self._settle(place)
 
     def frees_next(self) -> bool:
         """See to it that the next step is not committed yet; False if its values cannot be left any more.
 
         Those that this start has had committed ahead can, where no rank has had them yet: the run goes on from here on
-        a branch of its own. Others stay: the job goes through them again.
+        a branch of its own. Others stay: the job goes through them again. And so do those that are held where the
+        server is away.
 
         Raises what AcquireRun does.
         """
@@ -144,27 +154,58 @@ class Position(Walk):
         ahead = ticket.step >= self._furthest and self._outage is None
         if not ahead or not self._opened or not isinstance(runs, Client) or launch.world()[1] > 1:
             return False
-        start = self._start(ticket.schedule, ticket.groups, None)
-        start = replace(start, origin=None, on_resume="exact", leaves_plan=True)
-        place = runs.acquire_run(start, patience=self.options.max_stall)
-        self.ticket = replace(_at_start(place, ticket.groups), one_by_one=True)
+        start = self._start(self._definition or ticket.schedule, ticket.groups, None)
+        start = replace(start, origin=None, on_resume="exact", leaves_plan=True, remembered=None)
+        try:
+            place = runs.acquire_run(start, patience=self._patience)
+        except AWAY as error:
+            _log.warning("%s; other code has changed the param groups, and the run cannot follow", error)
+            return False
+        self.ticket = self._left = replace(_at_start(place, ticket.groups), one_by_one=True)
         self._settle(place)
         return True
+
+    def return_to(self, ticket: Ticket | None) -> None:
+        """Stand at a ticket's step again; where the run has left its branch there, on the new one."""
+        left = self._left
+        is_there = ticket is not None and left is not None and left.step == ticket.step
+        self.ticket = left if is_there else ticket
 
     def finish(self) -> None:
         """Mark the run finished, if it was opened. Raises RunFenced."""
         runs = self._connected()
+        if self._opened and self._outage is not None:
+            self._end_outage(runs)
         if self._opened and self.ticket is not None and isinstance(runs, Client) and asker(runs) is not None:
             runs.finish_run(self.ticket.place.run, fence=self.ticket.place.fence)
 
-    # The state dict.
+    # Copies, and the state dict.
+
+    @property
+    def carried(self) -> Ticket | None:
+        """The place with the rows held from there on, for a copy."""
+        ticket = self.ticket
+        if ticket is None:
+            return None
+        place = replace(ticket.place, frontier=max(ticket.place.frontier, self._supply.frontier))
+        return replace(ticket, place=place, ahead=self._supply.from_step(ticket.step + 1))
+
+    def carry(self, ticket: Ticket | None) -> None:
+        """Stand where another position does; the run is taken at the next step."""
+        self.ticket = ticket
+        if ticket is not None:
+            self._supply.begin(ticket.place.frontier, ticket.ahead)
 
     def to_state(self) -> dict[str, Any]:
         """Return the position as primitives."""
         ticket = self.ticket
         if ticket is None:
             return unopened(self.options.run)
-        return {**ticket.to_state(), **more_to_state(self._supply.from_step(ticket.step + 1), self.deviation)}
+        return {
+            **ticket.to_state(),
+            "frontier": max(ticket.place.frontier, self._supply.frontier),
+            **more_to_state(self._supply.from_step(ticket.step + 1), self.deviation),
+        }
 
     def read(self, state: Mapping[str, Any], groups: int) -> Ticket | None:
         """Return the place that a state is of, for `go`; None: before the run was opened. Nothing changes.
@@ -217,69 +258,115 @@ class Position(Walk):
         elif before.place.branch != ticket.place.branch:
             self._opened = False
         self.ticket = ticket
-        self._wanted, self._waited, self._outage = None, False, None
+        self._wanted, self._carried, self._outage = None, False, None
+        self._left, self._refused = None, None
         if ticket is not None and ticket.deviation is not None:
             self._outage = held_over(ticket)
         self._supply.begin(self._supply.frontier if self._opened else 0, ticket.ahead if ticket else ())
 
     def leave(self, ticket: Ticket) -> None:
         """Stand at a ticket's place; its run is taken again at the next step."""
-        self._opened, self.ticket = False, ticket
+        self._opened, self.ticket, self._left = False, ticket, None
         self._supply.begin(0)
 
     # Within.
 
-    def look_ahead(self) -> None:
-        """Ask for rows to come in the background, if it is time; for the run itself, if it is not taken yet."""
+    def more(self, quick: Quick) -> bool:
+        """See to it that a quick step has rows to take; False too if a later scheduler has the run."""
+        return self._is_held and super().more(quick)
+
+    @property
+    def _is_held(self) -> bool:
+        return not self._opened or self._ticket is None or launch.has_run(self._ticket.place.run, self)
+
+    @property
+    def _taken_already(self) -> bool:
+        return self._opened
+
+    def _look_ahead(self, *, before_step: bool) -> None:
         if self._opened:
-            super().look_ahead()
-        elif (start := self._wanted) is not None and (place := self._taken(start)) is not None:
-            self._wanted = None
+            super()._look_ahead(before_step=before_step)
+            return
+        start = self._wanted
+        if start is not None and not shares(self._connected()) and (place := self._taken(start)) is not None:
             self._arrive(place, start)
 
+    def _back(self, runs: Runs, ticket: Ticket, given: Given, outage: Outage) -> views.Window | None:
+        return super()._back(runs, ticket, given, outage) if self._opened else None
+
     def _taken(self, start: views.Start) -> views.Place | None:
-        """Take the run; None if it has to wait for the server, and there are rows to go on with meanwhile."""
+        """Take the run; None if it has to wait for the server, and there is something to go on with meanwhile."""
         runs, ticket = self._connected(), self.ticket
-        ahead = ticket is not None and self._supply.at(ticket.step + 1) is not None
-        if not ahead or start.on_resume != "exact" or not isinstance(runs, Client):
+        if ticket is None or start.on_resume != "exact" or not isinstance(runs, Client):
             return runs.acquire_run(start, patience=self.options.max_stall)
-        if shares(runs):  # all ranks at the same step
-            try:
-                return runs.acquire_run(start, patience=_LOOK_SECONDS)
-            except AWAY:
-                return None
-        found = self._taking.collect()
-        if found is None and not self._taking.busy:
-            self._taking.start(partial(runs.acquire_run, start, patience=_LOOK_SECONDS))
-            found = self._taking.wait(_LOOK_SECONDS if not self._waited else 0.0)
-            self._waited = True
-        if found is None or isinstance(found, AWAY):
-            if found is not None:
-                _log.warning(
-                    "run %r cannot be taken yet (%s); the checkpoint has its next values, and it is tried again "
-                    "meanwhile",
-                    start.run,
-                    found,
-                )
+        goes_on = self._outage is not None and self.plan != "wait"
+        if not goes_on and self._supply.at(ticket.step + 1) is None:
+            return self._taken_at_last(runs, start, ticket)
+        first, self._carried = not self._carried, True
+        if shares(runs):
+            return self._taken_together(runs, start, first=first)
+        found = self._fetched(runs, start, _LOOK_SECONDS if first else 0.0)
+        if isinstance(found, AWAY):
+            _log.warning(
+                "run %r cannot be taken yet (%s); the job goes on with what its checkpoint has, and it is tried again "
+                "meanwhile",
+                start.run,
+                found,
+            )
             return None
         if isinstance(found, Exception):
             raise found
         return found
 
+    def _taken_at_last(self, runs: Client, start: views.Start, ticket: Ticket) -> views.Place | None:
+        """Take the run where there is nothing to go on with; after a checkpoint's rows there is what is planned."""
+        plan = self.plan if self._carried else "wait"
+        try:
+            patience = self._patience if self._carried else self.options.max_stall
+            return runs.acquire_run(start, patience=patience)
+        except AWAY:
+            if plan == "wait":
+                raise
+            self._outage = self._outage or Outage(plan, ticket)
+            return None
+
+    def _taken_together(self, runs: Client, start: views.Start, *, first: bool) -> views.Place | None:
+        """Take the run where rank 0 asks for all; only at steps at which all of them are here."""
+        if self._outage is None and not first:
+            return None  # some may take this step from memory: they meet when the rows have run out
+        ready = first or agreed(
+            runs, lambda alone: not isinstance(self._fetched(alone, start, 0.0), (*AWAY, type(None)))
+        )
+        try:
+            return runs.acquire_run(start, patience=_LOOK_SECONDS) if ready else None
+        except AWAY:
+            return None
+
+    def _fetched(self, runs: Client, start: views.Start, seconds: float) -> views.Place | Exception | None:
+        """Return what has come of taking the run in the background; begin with it, and wait a while."""
+        found = self._taking.collect()
+        if found is None:
+            self._taking.start(partial(runs.acquire_run, start, patience=_LOOK_SECONDS))
+            found = self._taking.wait(seconds)
+        return found
+
     def _arrive(self, place: views.Place, start: views.Start) -> None:
-        """Stand on the run that was taken."""
+        """Stand on the run that was taken.
+
+        Raises WrongBranch where it has left the branch whose rows the job has gone on with.
+        """
         before, asked = self.ticket, start.checkpoint
-        launch.take_run(place.run, self)
-        self._opened = True
+        self._wanted, self._taking = None, Fetching()
         held: tuple[views.Window, ...] = ()
         if before is None or asked is None or place.resume_step != asked.step:
             self.ticket = _at_start(place, start.groups)
         elif _line(place) == _line(before.place):
-            # Further on, where the job has gone on meanwhile; rows of the same branch are the same ones.
+            # Rows of the same branch are the same ones.
             held = self._supply.from_step(before.step + 1)
-            self.ticket = (
-                replace(before, place=place) if before.step > asked.step else _at_start(place, start.groups)
-            )
+            if before.step > asked.step:  # the job has gone on meanwhile, perhaps by quick steps: those go on
+                self._ticket = replace(before, place=place)
+            else:
+                self.ticket = replace(_at_start(place, start.groups), one_by_one=before.one_by_one)
         elif before.step > asked.step:
             raise errors.WrongBranch(
                 f"run {place.run!r} is on branch {place.branch} now, and the job has gone on from its checkpoint at "
@@ -288,15 +375,34 @@ class Position(Walk):
                 run=place.run,
             )
         else:
-            self.ticket = _at_start(place, start.groups)
+            self.ticket = replace(_at_start(place, start.groups), one_by_one=before.one_by_one)
+        launch.take_run(place.run, self)
+        self._opened = True
         if self._outage is not None:
             self._outage.since = replace(self._outage.since, place=place)
         self._settle(place, held)
         _say_where(place, resumed=asked is not None)
+        resuming.tell(start, place, before, self._brought)
 
     def _settle(self, place: views.Place, held: tuple[views.Window, ...] = ()) -> None:
         self._furthest = place.frontier - 1  # those below were had before, by whomever
         self._supply.begin(place.frontier, held)
+
+    def _take_again(self, ticket: Ticket, lost: Exception | None) -> Ticket:
+        """Return the ticket once the run has been taken again, with what this job remembers of it.
+
+        Raises what AcquireRun does; `lost` where there is nothing to remember.
+        """
+        windows = self._supply.held
+        told = remembered(ticket, windows, max(ticket.place.frontier, self._supply.frontier), held=True)
+        runs = self._connected()
+        if told is None or not self._opened or not isinstance(runs, Client):
+            return super()._take_again(ticket, lost)
+        start = self._start(self._definition or ticket.schedule, ticket.groups, None)
+        start = replace(start, checkpoint=ticket.checkpoint, on_resume="exact", remembered=told)
+        place = runs.acquire_run(start, patience=self.options.max_stall if lost else _LOOK_SECONDS)
+        self._supply.go_on(place.frontier)
+        return replace(ticket, place=place)
 
     def _start(
         self, schedule: Schedule | str, groups: tuple[views.Group, ...], origin: views.Origin | None
@@ -330,7 +436,15 @@ class Position(Walk):
             origin=origin,
             parameters=self.options.parameters,
             on_resume=self.options.resume,
+            remembered=self._remembered(),
         )
+
+    def _remembered(self) -> views.Remembered | None:
+        """Return what the checkpoint remembers of its run: the database may have been put back since."""
+        ticket = self.ticket
+        if ticket is None or self.options.resume == "checkpoint":
+            return None
+        return remembered(ticket, self._supply.from_step(ticket.step), ticket.place.frontier, held=False)
 
     def _look(self, ticket: Ticket) -> tuple[int, ...]:
         """See that the server has the ticket's run, without taking it; return the branches of its timeline."""
@@ -342,7 +456,7 @@ class Position(Walk):
             with suppress(errors.RunNotFound):
                 found = runs.get_run(ticket.place.run, patience=min(self.options.max_stall, _LOOK_SECONDS))
         except AWAY:
-            if not ticket.ahead:
+            if not ticket.ahead and ticket.deviation is None:
                 raise
             return ()  # the job can go on without for a while; the server is asked again then
         if found is None or ticket.place.run_uid not in (found.uid, resuming.forked_from(found)):

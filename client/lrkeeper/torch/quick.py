@@ -10,7 +10,7 @@ import sys
 import weakref
 from array import array
 from collections.abc import Callable
-from operator import itemgetter
+from operator import is_, itemgetter
 from typing import Any, TypeAlias
 
 from torch.optim.lr_scheduler import LRScheduler
@@ -32,10 +32,9 @@ class Quick:
         more: a method that gives it rows through `load`, and says whether it did.
     """
 
-    __slots__ = ("_first", "_groups", "_index", "_more", "_optimizer", "_rows", "_stop", "_stride", "_was")
+    __slots__ = ("_first", "_groups", "_index", "_more", "_rows", "_stop", "_stride", "_was")
 
     def __init__(self, optimizer: Any, step: int, more: More) -> None:
-        self._optimizer = optimizer
         self._groups = optimizer.param_groups
         self._more = weakref.WeakMethod(more)  # whom it belongs to holds this one
         self._was = [group["lr"] for group in self._groups]
@@ -70,7 +69,7 @@ class Quick:
         self._stop = min(stop, table.end_step) - table.first_step
 
     def end(self) -> None:
-        """Take no more steps."""
+        """Ask for more before the next step."""
         self._stop = -1
 
     def _has_more(self) -> bool:
@@ -91,7 +90,7 @@ class QuickFollower(Quick):
                 return False
             index = self._index + 1
         groups = self._groups
-        if self._optimizer.param_groups is not groups:
+        if scheduler.optimizer.param_groups is not groups:
             return False
         was = self._was
         if len(groups) == len(was) == 1:
@@ -135,22 +134,25 @@ class QuickDropIn(Quick):
                 return False
             index = self._index + 1
         groups, was = self._groups, self._was
-        if self._optimizer.param_groups is not groups or list(map(_lr_of, groups)) != was:
+        if scheduler.optimizer.param_groups is not groups or len(groups) != len(was):
+            return False
+        if not all(map(is_, map(_lr_of, groups), was)):
             return False
         epoch, count, last = scheduler.last_epoch, scheduler._step_count, scheduler._last_lr
         try:
             _torch_step(scheduler)
+            lrs = scheduler._last_lr  # what torch has put into the groups
+            row = self._rows[index :: self._stride].tolist()
+            if lrs != row:
+                lrs = scheduler._last_lr = [_written(*each) for each in zip(groups, lrs, row, strict=True)]
+            self._was = lrs.copy()
+            self._index = index
         except BaseException:  # torch's books and the place on the run move together
             scheduler.last_epoch, scheduler._step_count, scheduler._last_lr = epoch, count, last
             for group, before in zip(groups, was, strict=False):
                 group["lr"] = before
+            self._was = was
             raise
-        lrs = scheduler._last_lr  # what torch has put into the groups
-        row = self._rows[index :: self._stride].tolist()
-        if lrs != row:
-            lrs = scheduler._last_lr = [_written(*each) for each in zip(groups, lrs, row, strict=True)]
-        self._was = lrs.copy()
-        self._index = index
         return True
 
 
@@ -179,23 +181,23 @@ class QuickDropInOfOne(Quick):
         group, before = self._group, self._lr
         if group["lr"] is not before:
             return False
-        groups = self._optimizer.param_groups
-        if groups is not self._groups or len(groups) != 1:
+        groups = scheduler.optimizer.param_groups
+        if groups is not self._groups or len(groups) != 1 or groups[0] is not group:
             return False
         epoch, count, last = scheduler.last_epoch, scheduler._step_count, scheduler._last_lr
         try:
             _torch_step(scheduler)
+            lr = group["lr"]
+            value = self._rows[index]
+            if lr != value:
+                lr = _written(group, lr, value)
+                scheduler._last_lr = [lr]
+            self._lr = lr
+            self._index = index
         except BaseException:  # torch's books and the place on the run move together
             scheduler.last_epoch, scheduler._step_count, scheduler._last_lr = epoch, count, last
-            group["lr"] = before
+            group["lr"] = self._lr = before
             raise
-        lr = group["lr"]
-        value = self._rows[index]
-        if lr != value:
-            lr = _written(group, lr, value)
-            scheduler._last_lr = [lr]
-        self._lr = lr
-        self._index = index
         return True
 
 

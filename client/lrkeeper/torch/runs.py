@@ -22,5 +22,6 @@ class Runs(Protocol):
         applied_step: int,
         revision: int,
         given: Given = ...,
+        frontier: int | None = None,
         patience: float | None = None,
     ) -> views.Window: ...

@@ -26,8 +26,14 @@ _log = logging.getLogger("lrkeeper")
 MOST = 4096
 """More steps than this are in no answer."""
 
+_KEPT = 64
+"""Steps that are held behind the present one, should the database have lost them: other ranks may be there."""
+
 _PAUSE = 1.0  # seconds between background tries that fail
 _PATIENCE = 2.0  # seconds that one of them goes on trying
+
+LOST = (errors.StoreChanged, errors.UnknownFence, errors.BranchNotFound, errors.RunNotFound)
+"""What a database says that has been put back from an older backup."""
 
 AWAY = (errors.ServerUnavailable, errors.DeadlineExceeded, errors.StorageUnavailable)
 """What passes by itself."""
@@ -50,10 +56,12 @@ class Supply:
         self._fetching: Fetching[Window] = Fetching()
         self._size = 1
         self._known: tuple[int, Schedule] | None = None
-        self._marked = (0, 0.0)  # a step, and when it was
+        self._marked = (0, 0.0)  # a step, and when the job came to it
         self._not_before = 0.0
         self.frontier = 0
         """The highest that the run is known to have."""
+        self.lost = False
+        """Whether a call in the background was answered by a database that has lost the run, or some of it."""
 
     def begin(self, frontier: int = 0, windows: tuple[Window, ...] = ()) -> None:
         """Hold only these: the branch, or the fence, is another one now."""
@@ -62,8 +70,19 @@ class Supply:
         for window in windows:
             self._add(window)
         self._fetching = Fetching()
-        self._not_before = 0.0
+        self._not_before, self.lost = 0.0, False
         self.frontier = max([frontier, *(window.frontier for window in windows)])
+
+    def go_on(self, frontier: int) -> None:
+        """Hold what is held, and ask as one that has the run anew: its database had lost some of it."""
+        self._fetching = Fetching()
+        self._not_before, self.lost = 0.0, False
+        self.frontier = frontier
+
+    @property
+    def held(self) -> tuple[Window, ...]:
+        """All rows that are held, in order of steps."""
+        return tuple(self._stock)
 
     def at(self, step: int) -> Window | None:
         """Return what has a step's row, if it is held."""
@@ -85,21 +104,20 @@ class Supply:
         Waits where it is not held. Raises what NextLr does.
         """
         step = ticket.step + 1
+        self._collect(runs)
+        if (held := self._stock.at(step)) is not None:
+            return held  # committed: whatever the step is given comes too late
         told = hangs_on(ticket.schedule, given)
-        if not told:
-            self._collect(runs)
-            if (held := self._stock.at(step)) is not None:
-                return held
-        self._measure(ticket.step)
+        self._measure(step)
         window = share(runs, lambda: self._obtained(runs, ticket, given, patience, told=told))
-        self._marked = (ticket.step, time.monotonic())
+        self._marked = (step, time.monotonic())
         self._add(window)
         return self._stock.at(step) or window
 
-    def retry(self, runs: Runs, ticket: Ticket, given: Given) -> Window | None:
-        """Return what has the row of the step after a ticket's, if the server is back; hardly waits.
+    def retry(self, runs: Runs, ticket: Ticket, given: Given) -> Window:
+        """Return what `take` does if the server is back; hardly waits otherwise.
 
-        Raises what NextLr does, but for the server's being away.
+        Raises what NextLr does: one of `AWAY` as long as there is no answer.
         """
         step = ticket.step + 1
 
@@ -108,7 +126,7 @@ class Supply:
             if found is None:
                 self._fetching.start(self._call(runs, ticket, step, 1, given, _PATIENCE))
                 before, at = self._marked
-                pace = (time.monotonic() - at) / max(1, ticket.step - before)
+                pace = (time.monotonic() - at) / max(1, step - before)
                 found = self._fetching.wait(min(1.0, 0.1 * pace))
             if isinstance(found, AWAY) or found is None:
                 raise errors.ServerUnavailable("the lrkeeper server cannot be reached yet")
@@ -116,32 +134,34 @@ class Supply:
                 raise found
             return found
 
-        try:
-            self._add(share(runs, tried))
-        except AWAY:
-            return None
-        return self._stock.at(step) or self.take(runs, ticket, given, _PATIENCE)
+        if (held := self._stock.at(step)) is not None:
+            return held
+        self._add(share(runs, tried))
+        return self.take(runs, ticket, given, _PATIENCE)
 
-    def look_ahead(self, runs: Runs, ticket: Ticket) -> None:
-        """Collect what has come, and ask for more in the background if it is time. Never waits."""
+    def look_ahead(self, runs: Runs, ticket: Ticket, arriving: int) -> None:
+        """Collect what has come, and ask for more in the background if it is time. Never waits.
+
+        `arriving`: the step that the job comes to by this call of the scheduler's `step`.
+        """
         self._collect(runs)
-        self._stock.forget_before(ticket.step)
-        if self._fetching.busy or time.monotonic() < self._not_before or asker(runs) is None:
+        self._stock.forget_before(ticket.step - _KEPT)
+        if self._fetching.busy or time.monotonic() < self._not_before or not isinstance(asker(runs), Client):
             return
         if not self._looks_ahead(ticket) or self._stock.ask(ticket.step, self._size) is None:
             return
-        self._measure(ticket.step)
+        self._measure(arriving)
         ask = self._stock.ask(ticket.step, self._size)
         if ask is not None:
             self._fetching.start(self._call(runs, ticket, *ask, NOTHING, _PATIENCE))
 
-    def next_look(self, step: int) -> int:
-        """Return the step at which to look ahead again: none of those before needs it."""
+    def next_look(self, step: int, *, soon: bool) -> int:
+        """Return the step at which to look ahead again: none of those before needs it, unless `soon`."""
         end = self._stock.end
-        if self._fetching.busy:
-            return end
         half = end - 1 - self._size // 2
-        return half if half > step else min(end, step + max(1, (end - step) // 8))
+        if half > step and not soon and not self._fetching.busy:
+            return half
+        return min(end, step + max(1, (end - step) // 8))
 
     # Within.
 
@@ -163,11 +183,14 @@ class Supply:
     def _take_in(self, found: Window | Exception | None) -> None:
         if isinstance(found, Window):
             self._add(found)
-            if found.table is None:
+            if found.failure is not None:
+                self._not_before = time.monotonic() + _PAUSE  # there are no more, but for an edit
+            elif found.table is None:
                 self._not_before = time.monotonic() + random.uniform(0.05, 0.2)  # noqa: S311
         elif found is not None:
             # Whatever it is, it comes again, and is raised, when the rows have run out.
             self._not_before = time.monotonic() + _PAUSE
+            self.lost = isinstance(found, LOST)
             _log.warning(
                 "%s; the values up to step %d are here, and it is tried again meanwhile",
                 found,
@@ -197,6 +220,7 @@ class Supply:
             applied_step=ticket.step,
             revision=self._known[0] if self._known else ticket.revision,
             given=given,
+            frontier=max(self.frontier, ticket.place.frontier),
             patience=patience,
         )
 
@@ -208,9 +232,11 @@ class Supply:
         """
         step, frontier = ticket.step + 1, -1
         if self._fetching.busy and not told and self._stock.end == step:
+            before = time.monotonic()
             found = self._fetching.wait(patience)
             if isinstance(found, Window) and found.table is not None and found.table.first_step == step:
                 return found
+            patience = max(min(patience, 1.0), patience - (time.monotonic() - before))
         self._known = ticket.revision, ticket.schedule
         ahead = not told and isinstance(runs, Client) and self._looks_ahead(ticket)
         count = self._size if ahead else 1
@@ -219,8 +245,14 @@ class Supply:
         while True:
             window = call()
             failure = window.failure
-            if window.table is not None or (failure is not None and failure.step <= step):
+            if window.table is not None:
                 return window
+            if failure is not None and failure.step <= step:
+                if count == 1 or not given:
+                    return window
+                count, frontier = 1, -1  # an edit may have made the schedule one that needs it
+                call = self._call(runs, ticket, step, count, given, patience)
+                continue
             if window.frontier <= frontier:
                 if time.monotonic() > end:
                     raise errors.Stalled(

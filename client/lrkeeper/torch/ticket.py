@@ -16,9 +16,19 @@ from lrkeeper.schedules import Schedule, codec
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
 from lrkeeper.v1 import values_pb2
-from lrkeeper.views import Checkpoint, DeviationKind, Group, Origin, Place, Window
+from lrkeeper.views import (
+    Checkpoint,
+    DeviationKind,
+    Group,
+    Origin,
+    Place,
+    Window,
+)
 
 VERSION = 1
+
+_MOST = 1 << 20
+"""More rows than these are in no state dict."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,7 @@ class Ticket:
     """What the step was given, if anything."""
     ahead: tuple[Window, ...] = ()
     """Rows of the steps after it that a checkpoint has."""
-    deviation: tuple[DeviationKind, Table] | None = None
+    deviation: tuple[DeviationKind, Table, tuple[Given, ...]] | None = None
     """What a checkpoint says was used instead of the run's rows, up to the step."""
     one_by_one: bool = False
     """Whether other code has written the groups, or set an epoch: it may at any step, so none is asked for ahead."""
@@ -76,6 +86,7 @@ class Ticket:
             "run": self.place.run,
             "run_uid": self.place.run_uid,
             "store_epoch": self.place.store_epoch,
+            "fence": self.place.fence,
             "branch": self.place.branch,
             "step": self.step,
             "frontier": self.place.frontier,
@@ -127,7 +138,7 @@ class Ticket:
                 store_epoch=state["store_epoch"],
                 incarnation="",
                 rank=0,
-                fence=0,
+                fence=state.get("fence", 0),
                 branch=state["branch"],
                 resume_step=step,
                 frontier=state["frontier"],
@@ -147,7 +158,7 @@ class Ticket:
                 state["cursor_step"],
                 groups,
                 Given.from_json(state.get("given", "{}")),
-                *_more_from_state(state),
+                *_more_from_state(state, values),
                 one_by_one=state.get("one_by_one", False) is True,
             )
         except (KeyError, TypeError, ValueError, AttributeError, BadAnswer, DecodeError) as error:
@@ -155,24 +166,45 @@ class Ticket:
 
 
 def more_to_state(
-    ahead: tuple[Window, ...], deviation: tuple[Place, Table, DeviationKind] | None
+    ahead: tuple[Window, ...], deviation: tuple[Place, Table, DeviationKind, tuple[Given, ...]] | None
 ) -> dict[str, Any]:
     """Return, as primitives, rows of the steps after the ticket's, and those used instead of the run's up to it."""
     state: dict[str, Any] = {"ahead": [_to_text(messages.window_to_bytes(window)) for window in ahead]}
     if deviation is not None:
-        state["deviation"] = [deviation[2], _to_text(deviation[1].to_message().SerializeToString())]
+        _, table, kind, given = deviation
+        state["deviation"] = [kind, _to_text(table.to_message().SerializeToString())]
+        if any(given):
+            state["deviation"].append([each.to_json() for each in given])
     return state
 
 
 def _more_from_state(
-    state: Mapping[str, Any],
-) -> tuple[tuple[Window, ...], tuple[DeviationKind, Table] | None]:
+    state: Mapping[str, Any], values: Table
+) -> tuple[tuple[Window, ...], tuple[DeviationKind, Table, tuple[Given, ...]] | None]:
     ahead = tuple(messages.window_from_bytes(_from_text(text)) for text in state.get("ahead", ()))
+    step = values.end_step
+    for window in ahead:
+        if window.table is None or window.table.first_step != step:
+            raise ValueError(f"ahead does not have step {step}")
+        step = _checked(window.table, values).end_step
     if "deviation" not in state:
         return ahead, None
-    kind, text = state["deviation"]
+    kind, text, *given = state["deviation"]
     message = values_pb2.Values.FromString(_from_text(text))
-    return ahead, (kind, Table.from_message(message, at_most=message.count))
+    table = _checked(Table.from_message(message, at_most=_MOST), values)
+    if kind not in ("hold", "forecast") or table.end_step != values.end_step:
+        raise ValueError(f"deviation is of kind {kind!r} and ends at step {table.end_step - 1}")
+    told = tuple(Given.from_json(each) for each in given[0]) if given else ()
+    if len(told) not in (0, table.count):
+        raise ValueError("deviation was not given something for each of its steps")
+    return ahead, (kind, table, told)
+
+
+def _checked(table: Table, values: Table) -> Table:
+    if (table.tracks, table.groups) != (values.tracks, values.groups):
+        raise ValueError("rows are not of the groups")
+    messages.check_numbers(table)
+    return table
 
 
 def _to_text(data: bytes) -> str:

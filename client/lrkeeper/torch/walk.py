@@ -15,7 +15,7 @@ from lrkeeper.torch.outage import Deviation, Outage, Plan, plan_for
 from lrkeeper.torch.quick import Quick
 from lrkeeper.torch.runs import Runs
 from lrkeeper.torch.source import runs_of
-from lrkeeper.torch.supply import AWAY, Supply, failure_of, hangs_on
+from lrkeeper.torch.supply import AWAY, LOST, Supply, failure_of, hangs_on
 from lrkeeper.torch.ticket import Ticket
 from lrkeeper.views import Window
 
@@ -37,6 +37,7 @@ class Walk:
         self._quick: Quick | None = None
         self._outage: Outage | None = None
         self._unreported: list[Deviation] = []
+        self._refused: Exception | None = None  # what came in the background, for the next step to raise
 
     @property
     def ticket(self) -> Ticket | None:
@@ -77,31 +78,46 @@ class Walk:
             quick.end()
         return quick
 
+    def interrupt(self) -> None:
+        """Have the next step look whether all is as it was."""
+        if self._quick is not None:
+            self._quick.end()
+
     def quicken(self, quick: Quick) -> bool:
         """Let the next steps be taken from memory, as far as they are held. False if none is."""
         self._quick = quick
-        if self.more(quick):
+        if self._feed(quick):
             return True
         self._quick = None
         return False
 
     def more(self, quick: Quick) -> bool:
         """See to it that a quick step has rows to take; False if it must be taken the slow way."""
-        ticket = self.ticket
-        if quick is not self._quick or ticket is None or self._outage is not None:
+        if quick is not self._quick or self._outage is not None:
             return False
-        self.look_ahead()
+        self.look_ahead(before_step=True)
+        return quick is self._quick and self._feed(quick)
+
+    def _feed(self, quick: Quick) -> bool:
+        ticket = self.ticket
+        if ticket is None or self._outage is not None or self._refused is not None:
+            return False
         window = self._supply.at(ticket.step + 1)
         if window is None or window.table is None:
             return False
-        end = min(window.table.end_step, self._supply.next_look(ticket.step))
+        end = min(window.table.end_step, self._supply.next_look(ticket.step, soon=not self._taken_already))
         quick.load(window.table, ticket.step, max(end, ticket.step + 2))
         return True
 
-    def look_ahead(self) -> None:
-        """Ask for rows to come in the background, if it is time."""
-        if self._ticket is not None and self._outage is None:
-            self._supply.look_ahead(self._connected(), self._ticket)
+    def look_ahead(self, *, before_step: bool = False) -> None:
+        """Take in what has come in the background, and ask for more if it is time.
+
+        It is, before a step or after it. Never raises: what is refused is raised by the next step, before it moves.
+        """
+        try:
+            self._look_ahead(before_step=before_step)
+        except errors.LrkeeperError as error:
+            self._refused = error.with_traceback(None)  # its frames would keep the scheduler alive
 
     def next(self, given: Given = NOTHING) -> Ticket:
         """Return the ticket of the next step, which is given this; the position stays.
@@ -109,25 +125,37 @@ class Walk:
         Raises what NextLr does; BadAnswer; Stalled; and at the step that the schedule cannot reach, torch's
         exception there.
         """
+        if self._refused is not None:
+            refused, self._refused = self._refused, None
+            try:
+                raise refused
+            finally:
+                del refused  # or error and frame hold each other
         ticket = self.ticket
         assert ticket is not None
         if given.seen is not None or given.epoch is not None:
             ticket = replace(ticket, one_by_one=True)
         runs = self._connected()
         window = None
+        error: Exception | None = None
         if self._outage is not None:
-            window = self._back(runs, ticket, given, self._outage)
-            error: Exception | None = None
-        else:
-            plan = self.plan
-            patience = self.options.max_stall if plan == "wait" else min(_GRACE, self.options.max_stall)
             try:
-                window = self._supply.take(runs, ticket, given, patience)
+                window = self._back(runs, ticket, given, self._outage)
+            except LOST as lost:
+                ticket = self._take_again(ticket, lost)
+                self._outage.since = replace(self._outage.since, place=ticket.place)
+        else:
+            try:
+                try:
+                    window = self._supply.take(runs, ticket, given, self._patience)
+                except LOST as lost:
+                    ticket = self._take_again(ticket, lost)
+                    window = self._supply.take(runs, ticket, given, self._patience)
             except AWAY as away:
-                if plan == "wait":
+                if self.plan == "wait":
                     raise
                 error = away
-                self._outage = Outage(plan, ticket)
+                self._outage = Outage(self.plan, ticket)
         if window is None:
             assert self._outage is not None
             window = self._outage.next(runs, ticket, given, error)
@@ -150,24 +178,51 @@ class Walk:
 
     # Within.
 
+    @property
+    def _patience(self) -> float:
+        """How many seconds a step waits for a server."""
+        return self.options.max_stall if self.plan == "wait" else min(_GRACE, self.options.max_stall)
+
+    @property
+    def _taken_already(self) -> bool:
+        """Whether the run is taken: rows from a checkpoint may come before that."""
+        return True
+
     def _connected(self) -> Runs:
         if self._runs is None:
             self._runs = runs_of(self.options.settings, broadcast=self.options.synchronised == "broadcast")
         return self._runs
 
+    def _look_ahead(self, *, before_step: bool) -> None:
+        ticket = self.ticket
+        if ticket is None or self._outage is not None:
+            return
+        self._supply.look_ahead(self._connected(), ticket, ticket.step + before_step)
+        if self._supply.lost:
+            with suppress(*AWAY):
+                self._ticket = self._take_again(ticket, None)
+
+    def _take_again(self, ticket: Ticket, lost: Exception | None) -> Ticket:
+        """Return the ticket once the run has been taken again from a database that has lost some of it."""
+        if lost is not None:
+            raise lost
+        return ticket
+
     def _back(self, runs: Runs, ticket: Ticket, given: Given, outage: Outage) -> Window | None:
         """Return the row of the next step if the server is back, once the run has the steps since."""
         try:
-            for step, told in outage.untold(hangs_on):
-                if self._supply.retry(runs, step, told) is None:
-                    return None
-            window = self._supply.retry(runs, ticket, given)
+            for before, told in (*outage.untold(hangs_on), (ticket, given)):
+                if hangs_on(before.schedule, told) and self._supply.frontier <= before.step:
+                    # Only the next step is given anything: those before it come first.
+                    self._supply.retry(runs, replace(before, step=before.step - 1, one_by_one=True), NOTHING)
+                window = self._supply.retry(runs, before, told)
+        except AWAY:
+            return None
         except errors.RunFenced:
             self._end_outage(runs)
             raise
-        if window is not None:
-            _log.warning("run %r answers again at step %d", ticket.place.run, ticket.step + 1)
-            self._end_outage(runs)
+        _log.warning("run %r answers again at step %d", ticket.place.run, ticket.step + 1)
+        self._end_outage(runs)
         return window
 
     def _end_outage(self, runs: Runs) -> None:
@@ -179,8 +234,21 @@ class Walk:
 
     def _report(self, runs: Runs) -> None:
         """Tell the run what was used instead of its rows; what cannot be told now is told later."""
-        if isinstance(runs, Client):
-            with suppress(*AWAY):
-                while self._unreported:
-                    runs.report_deviation(*self._unreported[0])
-                    del self._unreported[0]
+        if not isinstance(runs, Client):
+            return
+        with suppress(*AWAY):
+            while self._unreported:
+                place, table, kind, _ = self._unreported[0]
+                try:
+                    runs.report_deviation(place, table, kind)
+                except AWAY:
+                    raise
+                except errors.LrkeeperError as error:  # the training is not at fault
+                    _log.error(
+                        "run %r has no record of what was used instead of its values from step %d to %d: %s",
+                        place.run,
+                        table.first_step,
+                        table.end_step - 1,
+                        error,
+                    )
+                del self._unreported[0]

@@ -70,7 +70,11 @@ def mend(tx: Transaction, start: Start, remembered: Remembered, known: Known | N
     if not (there or on_line or theirs is None):
         return Mended(start)  # the run has left the branch: that is not for a repair to undo
     end = run.frontier if there else 0 if theirs is None else end_of(lineage, theirs, run.frontier)
-    compare(run.name, remembered, _stored(tx, known, remembered.first_step, min(remembered.end_step, end)))
+    compare(
+        run.name,
+        remembered,
+        _stored(tx, known, len(start.groups), remembered.first_step, min(remembered.end_step, end)),
+    )
     present = tx.edits(run.uid)
     timeline = Timeline(run, branch, [edit for edit in present if edit.branch == branch.branch])
     todo = plan(remembered, run.branch, run.frontier, there=there, newest=run.branch)
@@ -187,10 +191,13 @@ def _incarnation(start: Start, run: Run, now: int) -> Incarnation:
     )
 
 
-def _stored(tx: Transaction, known: Known, first: int, end: int) -> list[Table]:
-    """Return the rows that the run's timeline has in [first, end)."""
+def _stored(tx: Transaction, known: Known, groups: int, first: int, end: int) -> list[Table]:
+    """Return the rows that the run's timeline has in [first, end) of so many param groups.
+
+    Where groups were added, the step has a row on both branches.
+    """
     found: list[Table] = []
-    for branch in known.lineage:
+    for branch in (branch for branch in known.lineage if len(branch.groups) == groups):
         low, high = (
             max(first, branch.origin.step),
             min(end, end_of(known.lineage, branch, known.run.frontier)),
