@@ -400,6 +400,8 @@ def all_is_well(h: Indexed) -> Iterator[str]:
             yield f"0 {e['message']}: {e['said']}"
         if e["event"] == "answered" and e["reason"] == "DataCorrupted":
             yield f"1 {e['message']} finds damaged data"
+        if e["event"] in ("ended", "fetch_refused") and e["reason"] == "BadAnswer":
+            yield f"1 {e['client']} cannot take what the server answers"
         if e["event"] == "last_start" and e["steps"] < _STEPS_AT_THE_END:
             yield f"7 {e['run']} does not get on when nothing goes wrong any more: {json.dumps(e)}"
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lrkeeper import messages
+from lrkeeper.errors import BadAnswer
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
@@ -114,7 +117,8 @@ class Rank:
 
     async def _take(self, start: Start) -> None:
         answer = await self._call("acquire_run", messages.acquire_request(start))
-        self.place = place = messages.place(start, answer)
+        with _bad_answers_refused():
+            self.place = place = messages.place(start, answer)
         (row,) = hexed(place.values.data, 1)
         self.step = place.resume_step
         self._stock, self._revision = Stock(), place.revision
@@ -228,13 +232,15 @@ class Rank:
             given=given.to_message() if given else None,
             ahead=[told.to_message().progress for told in ahead],
         )
-        window = messages.window(request, await self._call("next_lr", request))
-        if place is self.place:
-            if window.schedule is not None:
-                self._schedules[window.revision] = window.schedule
-            self._stock.add(window)
-            self._revision = window.revision
-            self._frontier = max(self._frontier, window.frontier)
+        answer = await self._call("next_lr", request)
+        with _bad_answers_refused():
+            window = messages.window(request, answer)
+            if place is self.place:
+                self._revision = window.revision
+                self._frontier = max(self._frontier, window.frontier)
+                if window.schedule is not None:
+                    self._schedules[window.revision] = window.schedule
+                self._stock.add(window)
         return window.table is not None
 
     def _told(self, step: int, count: int) -> tuple[Given, list[Given]]:
@@ -271,3 +277,11 @@ class Rank:
     async def _awake(self) -> None:
         while self.world.loop.time() < self.paused_until:
             await asyncio.sleep(self.paused_until - self.world.loop.time())
+
+
+@contextmanager
+def _bad_answers_refused() -> Iterator[None]:
+    try:
+        yield
+    except BadAnswer as error:
+        raise Refused("BadAnswer", str(error), {}) from None
