@@ -34,6 +34,22 @@ class Indexed:
             for row in self.tables.get("branches", [])
         }
 
+        self.lost = (len(events), len(events))
+        """Between these places the database was changed, and then put back to how it had been."""
+        restored = [e["place"] for e in self.events if e["event"] == "restored"]
+        if restored:
+            self.lost = next(e["place"] for e in self.events if e["event"] == "backup"), restored[0]
+
+    def age(self, event: Event) -> int:
+        """Return in which life of the database an event was."""
+        return int(event["place"] > self.lost[1])
+
+    def kept(self, method: str) -> Iterator[tuple[Event, Event]]:
+        """Yield as `of` does what the database has not lost."""
+        for call, answer in self.of(method):
+            if not self.lost[0] < answer["place"] < self.lost[1]:
+                yield call, answer
+
     def of(self, method: str) -> Iterator[tuple[Event, Event]]:
         """Yield the calls of a method with each good answer that a server sent."""
         for answer in self.answers:
@@ -52,34 +68,54 @@ def violations(events: list[Event]) -> list[str]:
 
 
 def one_bit_pattern(h: Indexed) -> Iterator[str]:
-    """1: for each run, branch and step all have seen the same bits, and those are stored."""
-    seen: dict[tuple[str, int, int], tuple[str, str]] = {}
+    """1: for each run, branch and step all have seen the same bits, and those are stored.
 
-    def other(run: str, branch: int, step: int, row: str, who: str) -> Iterator[str]:
-        first, by = seen.setdefault((run, branch, step), (row, who))
+    Where the database lost steps that nobody put back, a rank that comes back sees the bits that it had.
+    """
+    seen: dict[tuple[Any, ...], tuple[str, str]] = {}
+
+    def other(age: int, run: str, branch: int, step: int, row: str, who: str) -> Iterator[str]:
+        first, by = seen.setdefault((age, run, branch, step), (row, who))
         if first != row:
             yield f"1 step {step} of branch {branch}, run {run}: {first} for {by}, {row} for {who}"
 
     for (run, branch), timeline in h.timelines.items():
         for step, row in timeline.stored.items():
-            yield from other(run, branch, step, row, "the database")
+            yield from other(1 if h.lost[1] < len(h.events) else 0, run, branch, step, row, "the database")
     for call, answer in h.of("next_lr"):
         for i, row in enumerate(answer["rows"]):
-            yield from other(
-                call["run_uid"], call["branch"], answer["first_step"] + i, row, answer["message"]
-            )
+            where = call["run_uid"], call["branch"], answer["first_step"] + i
+            yield from other(h.age(answer), *where, row, answer["message"])
     for _, answer in h.of("acquire_run"):
-        yield from other(
-            answer["run_uid"], answer["branch"], answer["step"], answer["rows"][0], answer["message"]
-        )
+        where = answer["run_uid"], answer["branch"], answer["step"]
+        yield from other(h.age(answer), *where, answer["rows"][0], answer["message"])
+    own: dict[tuple[str, int], str] = {}
+    ages: dict[str, int] = {}  # a rank that asked for nothing since goes on with what it had
     for e in h.events:
-        if e["event"] == "used":
-            yield from other(e["run_uid"], e["branch"], e["step"], e["row"], e["client"])
+        if e["event"] == "returned" and h.calls[e["message"]]["method"] == "acquire_run":
+            ages[h.calls[e["message"]]["client"]] = h.age(e)
+        elif e["event"] == "used":
+            yield from other(ages[e["client"]], e["run_uid"], e["branch"], e["step"], e["row"], e["client"])
+            before = own.setdefault((e["client"], e["step"]), e["row"])
+            if not e["row"].startswith(before):  # there may be more param groups
+                yield f"1 {e['client']} had {before} at step {e['step']}, and has {e['row']} now"
+
+
+def loss_is_noticed(h: Indexed) -> Iterator[str]:
+    """1: nobody is given steps by another database than the one that the run was acquired from."""
+    epoch = None
+    for e in h.events:
+        if e["event"] == "server_up":
+            epoch = e["epoch"]
+        elif e["event"] == "answered" and e["reason"] is None:
+            call = h.calls[e["message"]]
+            if call["method"] == "next_lr" and call["epoch"] != epoch:
+                yield f"1 {e['message']} belongs to the database {call['epoch']}, and {epoch} answers"
 
 
 def answered_is_stored(h: Indexed) -> Iterator[str]:
     """2: what was answered is in the database."""
-    for call, answer in h.of("next_lr"):
+    for call, answer in h.kept("next_lr"):
         timeline = h.timelines.get((call["run_uid"], call["branch"]))
         for i, row in enumerate(answer["rows"]):
             step = answer["first_step"] + i
@@ -88,17 +124,20 @@ def answered_is_stored(h: Indexed) -> Iterator[str]:
                 yield f"2 step {step} was answered to {answer['message']} as {row}, and is stored as {stored}"
                 break
     starts = {(row["run_uid"], row["incarnation"]): row for row in h.tables["incarnations"]}
-    for call, answer in h.of("acquire_run"):
+    for call, answer in h.kept("acquire_run"):
         row = starts.get((answer["run_uid"], call["incarnation"]))
-        if row is None or row["fence"] != answer["fence"]:
+        repaired = h.age(answer) and row is not None  # who comes back has the fence that it had
+        if row is None or (row["fence"] != answer["fence"] and not repaired):
             yield f"2 the fence {answer['fence']} of {call['incarnation']} is not stored"
 
 
 def rollbacks_fence(h: Indexed) -> Iterator[str]:
     """4: a rollback is one branch, begins where it was to, and has a fence above all that were given before."""
     names = {row["name"]: row["uid"] for row in h.tables["runs"]}
+    if h.lost[1] < len(h.events):
+        return
     commits = [e for e in h.events if e["event"] == "commit"]
-    for call, answer in h.of("rollback_run"):
+    for call, answer in h.kept("rollback_run"):
         uid = names[call["run"]]
         made = [
             row
@@ -138,7 +177,7 @@ def edits_are_kept(h: Indexed) -> Iterator[str]:
     for e in h.calls.values():
         if e["method"] == "edit_run":
             asked_first.setdefault((e["run"], e["request_id"]), e["place"])
-    for call, answer in h.of("edit_run"):
+    for call, answer in h.kept("edit_run"):
         rows = [
             row
             for row in h.tables["edits"]
@@ -159,7 +198,7 @@ def edits_are_kept(h: Indexed) -> Iterator[str]:
             yield f"2 {what} acts at {answer['step']}, after {call['not_after_step']}"
         if call["at_step"] is not None and answer["step"] < call["at_step"]:
             yield f"2 {what} acts at {answer['step']}, before {call['at_step']}"
-        for asked, given in h.of("next_lr"):
+        for asked, given in h.kept("next_lr"):
             same = (asked["run_uid"], asked["branch"]) == (row["run_uid"], row["branch"])
             before = given["place"] < asked_first[call["run"], call["request_id"]]
             if same and before and given["frontier"] > answer["step"]:
@@ -188,16 +227,16 @@ def repeats_change_nothing(h: Indexed) -> Iterator[str]:
             if after > max(before, call["from_step"] + call["count"]):
                 yield f"3 {message} asked for {call['from_step']} + {call['count']}; {run} went to {after}"
     first: dict[Any, Any] = {}
-    for call, answer in h.of("edit_run"):
+    for call, answer in h.kept("edit_run"):
         facts = (answer["revision"], answer["step"], call["definition"])
         if first.setdefault((call["run"], call["request_id"]), facts) != facts:
             yield f"3 the edit {call['request_id']} is answered with {facts}, before with {first}"
     for call, answer in h.of("acquire_run"):
-        key = (answer["run_uid"], call["incarnation"])
-        if first.setdefault(key, answer["fence"]) != answer["fence"]:
+        key = (h.age(answer), answer["run_uid"], call["incarnation"])
+        if first.setdefault(key, answer["fence"]) != answer["fence"] and not h.age(answer):
             yield f"3 {call['incarnation']} has the fence {answer['fence']}, and had {first[key]}"
     for call, answer in h.of("acquire_run"):
-        fence = ("fence", answer["run_uid"], answer["fence"])
+        fence = (h.age(answer), answer["run_uid"], answer["fence"])
         if first.setdefault(fence, call["incarnation"]) != call["incarnation"]:
             yield f"4 the fence {answer['fence']} was given to {first[fence]} and to {call['incarnation']}"
     fences = [(row["run_uid"], row["fence"]) for row in h.tables["incarnations"]]
@@ -212,8 +251,8 @@ def fenced_move_nothing(h: Indexed) -> Iterator[str]:
     fenced: dict[str, int] = {}
     arrived: dict[str, int] = {}
     for e in h.events:
-        if e["event"] == "server_up" and e.get("restored"):
-            fences, acknowledged = {}, {}
+        if e["event"] == "restored":
+            fences, acknowledged, arrived = {}, {}, {}
         if e["event"] == "commit":
             moved = {row[0]: row for row in e["runs"]}
             for message, run, fence, _, _, after in e["advances"]:
@@ -224,7 +263,7 @@ def fenced_move_nothing(h: Indexed) -> Iterator[str]:
             arrived.setdefault(e["message"], e["place"])
         elif e["event"] == "answered" and e["reason"] is None and "fence" in e and "created" in e:
             fence, since = acknowledged.get(e["run_uid"], (0, 0))
-            if e["fence"] < fence and arrived[e["message"]] > since:
+            if e["fence"] < fence and arrived.get(e["message"], 0) > since:
                 yield f"4 {e['message']} was given the fence {e['fence']} after {fence}"
             if e["fence"] > fence:
                 acknowledged[e["run_uid"]] = e["fence"], e["place"]
@@ -239,11 +278,13 @@ def fenced_move_nothing(h: Indexed) -> Iterator[str]:
 def resumes_are_exact(h: Indexed) -> Iterator[str]:
     """5: a checkpoint's step is resumed on its own past."""
     for call, answer in h.of("acquire_run"):
-        if call["checkpoint"] is None:
+        if call["checkpoint"] is None or call["remembers"]:
             continue
         run, left, step = call["checkpoint"]
         if (answer["run_uid"], answer["step"]) != (run, step):
             yield f"5 {answer['message']} resumes at {answer['step']}, not at its checkpoint's {step}"
+            continue
+        if answer["place"] > h.lost[0]:  # a repair may have given the branch another number
             continue
         timeline = h.timelines[run, answer["branch"]]
         while timeline.branch["branch"] != left and timeline.parent is not None and timeline.origin >= step:
@@ -274,7 +315,7 @@ def frontier_goes_on(h: Indexed) -> Iterator[str]:
     """The frontier of a branch, a run's fence, branch and revision never fall."""
     runs: dict[str, list[Any]] = {}
     for e in h.events:
-        if e["event"] == "server_up" and e.get("restored"):
+        if e["event"] == "restored":
             runs = {}
         for row in e["runs"] if e["event"] == "commit" else ():
             uid, branch, fence, frontier, revision, _ = row
@@ -348,7 +389,7 @@ def explained(h: Indexed) -> Iterator[str]:
         ]
         if answer["edits"] != expected:
             yield f"{what} has the edits {answer['edits']}; the log has {expected}"
-        if (answer["fence"], answer["holder"]) != (block["fence"], holders[run, block["fence"]]):
+        if (answer["fence"], answer["holder"]) != (block["fence"], holders.get((run, block["fence"]), "")):
             yield f"{what} was asked for by {answer['holder']}, and the block has {block['fence']}"
 
 
@@ -359,12 +400,15 @@ def all_is_well(h: Indexed) -> Iterator[str]:
             yield f"0 {e['message']}: {e['said']}"
         if e["event"] == "answered" and e["reason"] == "DataCorrupted":
             yield f"1 {e['message']} finds damaged data"
+        if e["event"] in ("ended", "fetch_refused") and e["reason"] == "BadAnswer":
+            yield f"1 {e['client']} cannot take what the server answers"
         if e["event"] == "last_start" and e["steps"] < _STEPS_AT_THE_END:
             yield f"7 {e['run']} does not get on when nothing goes wrong any more: {json.dumps(e)}"
 
 
 CHECKS: tuple[Check, ...] = (
     one_bit_pattern,
+    loss_is_noticed,
     answered_is_stored,
     rollbacks_fence,
     blocks_are_whole,

@@ -23,8 +23,9 @@ RATES = {
     "sql_error_lasting": 0.02,
     "neighbour_fails": 0.0,  # counted where one of the two above hits a batch of several
     "database_unavailable": 0.01,
-    "database_restored": 0.35,
     # what follows happens a few times in a seed, as a scenario's turns
+    "database_restored": 0.6,
+    "restored_by_hand": 0.3,
     "server_crash": 1.0,
     "two_servers": 0.5,
     "clock_jump": 1.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from lrkeeper.views import Checkpoint, Group, OnExisting, Start
+from lrkeeper.views import Checkpoint, Group, OnExisting, Remembered, Start
 from tests.simulation.definitions import BASES, a_definition
 from tests.simulation.rank import Rank
 
@@ -18,6 +18,8 @@ class Saved(NamedTuple):
 
     place: Checkpoint
     groups: int
+    remembered: Remembered
+    """What it would say of its run, if the database had lost some of it."""
 
 
 class Job:
@@ -36,7 +38,7 @@ class Job:
             self.kind == "exponential" and "value_adopted" in world.faults.rates and random.random() < 0.6
         )
         self.window = random.choice((1, 1, 2, 3)) if self.tells else random.choice((1, 2, 4, 8, 8, 16, 50))
-        if self.kind != "tokens" and self.tells:
+        if self.tells and (self.kind != "tokens" or "database_restored" in world.faults.rates):
             self.window = 1
         self.seconds = random.choice((0.3, 1.0, 1.0, 3.0))
         self.skew = random.choice((1, 1, 1, 3, 40))
@@ -144,7 +146,8 @@ class Attempt:
         """Leave a checkpoint."""
         place = rank.place
         assert place is not None
-        self.job.saved.append(Saved(Checkpoint(place.run_uid, place.branch, rank.step), place.values.groups))
+        where = Checkpoint(place.run_uid, place.branch, rank.step)
+        self.job.saved.append(Saved(where, place.values.groups, rank.remembered(held=False)))
 
     def left(self, rank: Rank) -> None:
         """Note that a rank has ended."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections import Counter
+from pathlib import Path
 
 from tests.simulation.faults import RATES
 from tests.simulation.mutants import MUTANTS, caught_by
@@ -13,6 +14,7 @@ from tests.simulation.run import simulate
 _CHUNK = 25
 _ENOUGH = 20_000  # seeds in which each fault must have fired
 _LEAST = 100  # times
+_NOTICED = Path(__file__).with_name("noticed.txt")
 
 
 def run_seeds(first: int, count: int, processes: int) -> int:
@@ -58,13 +60,23 @@ def _chunk(chunk: tuple[int, int]) -> tuple[int, Counter[str], list[tuple[int, s
 def run_mutants(first: int, count: int, processes: int, which: str = "") -> int:
     """Print for each mutant, or those whose name has some words in it, the first seed that notices it."""
     work = [(name, first, count) for name in MUTANTS if which in name]
-    missed = 0
+    missed, known = 0, noticed()
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         for name, seed, violation in pool.imap(_mutant, work):
             missed += seed is None
             at = "NOT CAUGHT" if seed is None else f"seed {seed}"
             print(f"{name:<50} {at:>11}  {violation[:100]}", flush=True)
+            if seed is not None:
+                known[name] = seed
+    lines = [f"{seed:>5}  {name}" for name, seed in known.items() if name in MUTANTS]
+    _NOTICED.write_text("\n".join([*_NOTICED.read_text().splitlines()[:2], *lines, ""]))
     return 1 if missed else 0
+
+
+def noticed() -> dict[str, int]:
+    """Return for each mutant a seed that has noticed it."""
+    lines = _NOTICED.read_text().splitlines()[2:]
+    return {name.strip(): int(seed) for seed, name in (line.split(maxsplit=1) for line in lines)}
 
 
 def _mutant(work: tuple[str, int, int]) -> tuple[str, int | None, str]:

@@ -204,6 +204,9 @@ MUTANTS: dict[str, Mutant] = {
             ),
         ),
     ),
+    "the store epoch is ignored": Mutant(
+        (1,), (_server("usecases.keeper:check_epoch", "if store_epoch != storage.epoch:", "if False:"),)
+    ),
     "edits are ordered by the clock": Mutant(
         (8,),
         (

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lrkeeper import messages
+from lrkeeper.errors import BadAnswer
+from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.given import NOTHING, Given
+from lrkeeper.schedules.table import Table
 from lrkeeper.v1 import run_service_pb2
-from lrkeeper.views import Checkpoint, Place, Start
+from lrkeeper.views import Checkpoint, Place, Remembered, RememberedRows, Start, Window
 from lrkeeper.window import Stock, window_size
 from tests.simulation.history import hexed
 from tests.simulation.loop import process
@@ -36,6 +41,8 @@ class Rank:
         self._marked = (0, 0.0)
         self._revision = self._frontier = 0
         self._refusal: Refused | None = None
+        self._schedules: dict[int, Schedule] = {}
+        self._now: RememberedRows | None = None
         self._fetching: asyncio.Task[None] | None = None
         self.task = self.world.loop.create_task(self._run(), context=process(self.name))
 
@@ -47,19 +54,78 @@ class Rank:
 
     async def _run(self) -> None:
         try:
-            await self._take(self.attempt.start(self.rank))
-            await self._train()
+            await self._begin()
+            while not self.attempt.over:
+                try:
+                    await self._train()
+                except Refused as error:
+                    if error.reason != "StoreChanged":
+                        raise
+                    await self._come_back()
         except Refused as error:
             self.world.history.note("ended", client=self.name, reason=error.reason)
+        except Exception as error:
+            self.world.loop.failures.append(error)
         finally:
             self.attempt.left(self)
 
+    async def _begin(self) -> None:
+        start, saved = self.attempt.start(self.rank), self.attempt.saved
+        try:
+            await self._take(start)
+        except Refused as error:
+            if saved is None or error.reason not in ("CheckpointAhead", "RunNotFound"):
+                raise
+            await self._take(replace(start, remembered=saved.remembered))
+
+    async def _come_back(self) -> None:
+        """Take the run again from a database that has lost some of it, with what there is to put back."""
+        assert self.place is not None
+        place = Checkpoint(self.place.run_uid, self.place.branch, self.step)
+        start = replace(self.attempt.start(self.rank), checkpoint=place, remembered=self.remembered())
+        if self._refusal is not None and self._refusal.reason != "StoreChanged":
+            raise self._refusal
+        self._refusal = None
+        await self._take(start)
+
+    def remembered(self, *, held: bool = True) -> Remembered:
+        """Return what the rank holds of its run."""
+        assert self.place is not None
+        assert self._now is not None
+        rows = [self._now]
+        for window in self._stock:
+            table = window.table
+            assert table is not None
+            if table.end_step > self.step + 1:
+                table = table.cut(max(self.step + 1, table.first_step), table.end_step)
+                rows.append(self._kept(window, table))
+        return Remembered(
+            store_epoch=self.place.store_epoch,
+            fence=self.place.fence,
+            branch=self.place.branch,
+            frontier=self._frontier,
+            rows=tuple(rows),
+            edits=self.place.edits,
+            held=held,
+        )
+
+    def _kept(self, window: Window, table: Table) -> RememberedRows:
+        schedule = self._schedules[window.revision]
+        return RememberedRows(
+            table, window.revision, schedule, window.cursor, window.cursor_step, window.given
+        )
+
     async def _take(self, start: Start) -> None:
         answer = await self._call("acquire_run", messages.acquire_request(start))
-        self.place = place = messages.place(start, answer)
+        with _bad_answers_refused():
+            self.place = place = messages.place(start, answer)
         (row,) = hexed(place.values.data, 1)
         self.step = place.resume_step
         self._stock, self._revision = Stock(), place.revision
+        self._schedules = {place.revision: place.schedule}
+        self._now = RememberedRows(
+            place.values, place.revision, place.schedule, place.cursor, place.cursor_step, place.given
+        )
         self._frontier = place.frontier
         self._fetching = None
         self.attempt.holds(self)
@@ -81,12 +147,13 @@ class Rank:
         while not self.attempt.over:
             if self.step == self.job.adds_at and len(self.attempt.groups) < self.job.most_groups:
                 await self._add_groups()
-            row = await self._row(self.step + 1)
+            kept = await self._row(self.step + 1)
             await self.attempt.in_step(self)
             await asyncio.sleep(self.job.seconds * self.world.random.uniform(0.8, 1.2))
             await self._awake()
             self.step += 1
-            self._used(row)
+            self._now = kept
+            self._used(hexed(kept.table.data, 1)[0])
             if self.rank == 0 and self.step % self.job.saves_every == 0:
                 self.attempt.save(self)
 
@@ -100,7 +167,7 @@ class Rank:
         await self._take(replace(start, groups=groups, adds_groups=True, checkpoint=place))
         self.world.faults.note("groups_added")
 
-    async def _row(self, step: int) -> str:
+    async def _row(self, step: int) -> RememberedRows:
         """Return a step's row: from what is held, or once the server has answered."""
         while (window := self._stock.at(step)) is None:
             if self._fetching is not None and not self._fetching.done():
@@ -115,12 +182,14 @@ class Rank:
                 await self._awake()
         self._look_ahead()
         assert window.table is not None
-        return hexed(window.table.cut(step, step + 1).data, 1)[0]
+        return self._kept(window, window.table.cut(step, step + 1))
 
     def _look_ahead(self) -> None:
         """Fetch more in the background if it is time."""
         self._stock.forget_before(self.step)
         if self.job.tells or (self._fetching is not None and not self._fetching.done()):
+            return
+        if self._refusal is not None and self._refusal.reason == "RunFenced":
             return
         if self._stock.ask(self.step, self._size) is not None:
             self._measure()
@@ -163,11 +232,15 @@ class Rank:
             given=given.to_message() if given else None,
             ahead=[told.to_message().progress for told in ahead],
         )
-        window = messages.window(request, await self._call("next_lr", request))
-        if place is self.place:
-            self._stock.add(window)
-            self._revision = window.revision
-            self._frontier = max(self._frontier, window.frontier)
+        answer = await self._call("next_lr", request)
+        with _bad_answers_refused():
+            window = messages.window(request, answer)
+            if place is self.place:
+                self._revision = window.revision
+                self._frontier = max(self._frontier, window.frontier)
+                if window.schedule is not None:
+                    self._schedules[window.revision] = window.schedule
+                self._stock.add(window)
         return window.table is not None
 
     def _told(self, step: int, count: int) -> tuple[Given, list[Given]]:
@@ -204,3 +277,11 @@ class Rank:
     async def _awake(self) -> None:
         while self.world.loop.time() < self.paused_until:
             await asyncio.sleep(self.paused_until - self.world.loop.time())
+
+
+@contextmanager
+def _bad_answers_refused() -> Iterator[None]:
+    try:
+        yield
+    except BadAnswer as error:
+        raise Refused("BadAnswer", str(error), {}) from None

@@ -19,6 +19,7 @@ def request_facts(method: str, request: Any) -> dict[str, Any]:
             "from_step": request.from_step,
             "count": request.count,
             "applied": request.applied_step,
+            "frontier": request.frontier,
             "given": _given(request),
         }
     if method == "acquire_run":
@@ -30,6 +31,7 @@ def request_facts(method: str, request: Any) -> dict[str, Any]:
             "rank": request.rank,
             "world_size": request.world_size,
             "adds_groups": request.adds_groups,
+            "remembers": request.HasField("remembered"),
             "checkpoint": [place.run_uid, place.branch, place.step]
             if request.HasField("checkpoint")
             else None,
@@ -81,6 +83,7 @@ def answer_facts(method: str, answer: Any) -> dict[str, Any]:
             "frontier": answer.frontier,
             "rows": rows_of(answer.values),
             "created": answer.created,
+            "repaired": answer.repaired,
         }
     if method == "edit_run":
         return {

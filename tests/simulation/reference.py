@@ -80,6 +80,8 @@ class Timeline:
             before = list(struct.unpack(f"<{len(self.parent.bases)}d", bytes.fromhex(self._parents())))
             return before + self.currents[len(before) :]
         kind, number = meaning(self.branch["definition"])
+        if self.origin > 0:  # it began where a job stood
+            return list(_doubles(self.branch["origin_values"]))
         if kind == "exponential":
             return list(self.currents)
         return [_formula(kind, number, base, self.origin, {}) for base in self.bases]

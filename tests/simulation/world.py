@@ -31,11 +31,12 @@ class World:
         self.faults = Faults(Random(self.random.getrandbits(64)), only)
         self.history = History(self.loop.time)
         self.database = database()
-        self.database.fresh(self._new_epoch())
         self.network = Network(self)
         self._clock_offset = 0
         self._number = 0
         self._backups: list[bytes] = []
+        self._epoch = self._new_epoch()
+        self.database.fresh(self._epoch)
         self._tasks: list[asyncio.Task[None]] = []
         two = self.faults.may("two_servers") and self.faults.note("two_servers")
         self._names = ["a", "b"] if two else ["a"]
@@ -88,6 +89,7 @@ class World:
         turns = self._turns()
         for _ in range(self.random.choice((8, 16, 30))):
             await asyncio.sleep(self.random.choice((0.2, 1.0, 4.0, 12.0)))
+            self._back_up()
             if turns:
                 getattr(self, f"_{self.random.choice(turns)}")(self.random.choice(self.jobs))
             for job in self.jobs:
@@ -97,7 +99,8 @@ class World:
         await self._look()
 
     def _follow_plan(self) -> None:
-        if len(self.jobs) == 2 and self.faults.may("same_name_twice"):
+        told = any(job.kind == "tokens" for job in self.jobs)  # an edit must suit whichever job has the run
+        if len(self.jobs) == 2 and not told and self.faults.may("same_name_twice"):
             self.faults.note("same_name_twice")
             self.jobs[1].name = self.jobs[0].name
 
@@ -189,8 +192,23 @@ class World:
             again = self.random.choice((1.0, 15.0, 90.0))
             self.loop.call_later(again, self.network.cut_off.discard, rank.name)
 
+    def _back_up(self) -> None:
+        if not self._backups and self.random.random() < 0.3:
+            self._backups.append(self.database.copy())
+            self.history.note("backup")
+
     def _database_restored(self, _: Job) -> None:
-        """All servers end, and come back on a database of an earlier time."""
+        """All servers end, and come back on a database of an earlier time; once in a seed."""
+        if len(self._backups) != 1 or not self.faults.fires("database_restored"):
+            return
+        for server in [each for each in self.servers.values() if each is not None]:
+            server.crash()
+            self.server_ended(server)
+        if not self.faults.fires("restored_by_hand"):
+            self._epoch = self._new_epoch()
+        self.database.put(self._backups[0], self._epoch)
+        self._backups.append(b"")
+        self.history.note("restored", epoch=self._epoch)
 
     def _some_rank(self, job: Job) -> tuple[Attempt, Any]:
         found = [(attempt, rank) for attempt in job.living for rank in attempt.ranks.values()]
