@@ -65,13 +65,17 @@ def test_a_job_goes_on_with_the_same_values(
     with Client(own_server.address) as client:
         run = client.get_run("run")
         assert run.frontier >= max(before["frontier"], len(used))
-        assert (run.fence, run.branch) == (1, 1)
-        rows = [
-            block.table.row(step)["lr"][0].hex()
+        assert run.fence == 1
+        # Where the job no longer held some of what was lost, the run goes on on a branch of its own.
+        kept = {
+            step: block.table.row(step)["lr"][0].hex()
             for block in client.list_blocks("run")
             for step in range(block.table.first_step, block.table.end_step)
-        ]
-    assert rows[: len(used) - 1] == [lr for (lr,) in used[1:]]
+        }
+    assert len(kept) > 10
+    assert {step: lr for step, (lr,) in enumerate(used) if step in kept} == {
+        step: lr for step, lr in kept.items() if step < len(used)
+    }
 
 
 def test_a_checkpoint_brings_back_what_its_run_has_lost(own_server: ServerProcess, tmp_path: Path) -> None:
