@@ -70,3 +70,37 @@ def tell(
                     ours.initial[track],
                     value,
                 )
+
+
+def say_where(place: views.Place, *, resumed: bool) -> None:
+    """Log where a job stands on a run that was there, and which edits are in force."""
+    if place.created:
+        return
+    edits = [
+        f"revision {e.revision} from step {e.effective_step} ({e.author}: {e.reason})"
+        for e in _in_force(place)
+    ]
+    how = "resumed" if resumed else "begun again"
+    _log.log(
+        logging.WARNING if edits or not resumed else logging.INFO,
+        "run %r %s at step %d; steps below %d have their values already%s",
+        place.run,
+        how,
+        place.resume_step,
+        place.frontier,
+        f"; edits in force: {', '.join(edits)}" if edits else "",
+    )
+
+
+def _in_force(place: views.Place) -> list[views.Edit]:
+    """Return the edits that rule some step from the place on: a later one ends those at its step or above."""
+    ruling: list[views.Edit] = []
+    for edit in place.edits:
+        while ruling and ruling[-1].effective_step >= edit.effective_step:
+            ruling.pop()
+        ruling.append(edit)
+    return [
+        edit
+        for edit, after in zip(ruling, [*ruling[1:], None], strict=False)
+        if after is None or after.effective_step > place.resume_step
+    ]
