@@ -69,6 +69,20 @@ def test_a_database_that_has_lost_a_fence_only_is_noticed(client: Client, backup
         jobs.ask(client, place, 20)
 
 
+def test_a_database_that_has_lost_a_fence_gives_its_holder_no_steps_that_others_made_since(
+    client: Client, backups: Backups
+) -> None:
+    job = a_job(client).hold(20)
+    backup = backups.take()
+    place = client.acquire_run(jobs.a_start(job.place.run, schedule=jobs.SLOW, on_existing="takeover"))
+    client.edit_run(job.place.run, jobs.HALVING, expected_revision=1, reason="faster")
+    jobs.ask(client, place, 20, 1)
+    backups.put_back_by_hand(backup)
+    jobs.ask(client, job.place, 20, 5)
+    with pytest.raises(UnknownFence):
+        jobs.ask(client, place, 20)
+
+
 # Rows.
 
 

@@ -90,12 +90,15 @@ def one_bit_pattern(h: Indexed) -> Iterator[str]:
         where = answer["run_uid"], answer["branch"], answer["step"]
         yield from other(h.age(answer), *where, answer["rows"][0], answer["message"])
     own: dict[tuple[str, int], str] = {}
-    ages: dict[str, int] = {}  # a rank that asked for nothing since goes on with what it had
+    ages: dict[tuple[str, int], int] = {}  # of the answer by which a rank first held a step's row
     for e in h.events:
-        if e["event"] == "returned" and h.calls[e["message"]]["method"] == "acquire_run":
-            ages[h.calls[e["message"]]["client"]] = h.age(e)
+        if e["event"] == "returned" and "end" in e:
+            call = h.calls[e["message"]]
+            for step in range(call["from_step"], e["end"]):
+                ages.setdefault((call["client"], step), h.age(e))
         elif e["event"] == "used":
-            yield from other(ages[e["client"]], e["run_uid"], e["branch"], e["step"], e["row"], e["client"])
+            age = ages.get((e["client"], e["step"]), h.age(e))
+            yield from other(age, e["run_uid"], e["branch"], e["step"], e["row"], e["client"])
             before = own.setdefault((e["client"], e["step"]), e["row"])
             if not e["row"].startswith(before):  # there may be more param groups
                 yield f"1 {e['client']} had {before} at step {e['step']}, and has {e['row']} now"
@@ -287,9 +290,15 @@ def resumes_are_exact(h: Indexed) -> Iterator[str]:
         if answer["place"] > h.lost[0]:  # a repair may have given the branch another number
             continue
         timeline = h.timelines[run, answer["branch"]]
-        while timeline.branch["branch"] != left and timeline.parent is not None and timeline.origin >= step:
+        home = h.timelines[run, left]
+        while home.parent is not None and step <= home.origin:
+            home = home.parent
+        homes = left, home.branch["branch"]
+        while (
+            timeline.branch["branch"] not in homes and timeline.parent is not None and timeline.origin >= step
+        ):
             timeline = timeline.parent
-        if timeline.branch["branch"] != left:
+        if timeline.branch["branch"] not in homes:
             yield f"5 {answer['message']} resumes branch {left} on {answer['branch']}, which left it before {step}"
 
 

@@ -23,6 +23,8 @@ from tests.simulation.server import Refused, Unanswered
 if TYPE_CHECKING:
     from tests.simulation.job import Attempt
 
+LOST = frozenset({"StoreChanged", "UnknownFence", "BranchNotFound", "RunNotFound"})
+"""What a rank is told where the database has lost what it knows, as `lrkeeper.torch.supply.LOST` has it."""
 RETRIED = frozenset({"Unreachable", "StorageUnavailable", "StorageFull"})
 
 
@@ -59,7 +61,7 @@ class Rank:
                 try:
                     await self._train()
                 except Refused as error:
-                    if error.reason != "StoreChanged":
+                    if error.reason not in LOST:
                         raise
                     await self._come_back()
         except Refused as error:
@@ -83,7 +85,7 @@ class Rank:
         assert self.place is not None
         place = Checkpoint(self.place.run_uid, self.place.branch, self.step)
         start = replace(self.attempt.start(self.rank), checkpoint=place, remembered=self.remembered())
-        if self._refusal is not None and self._refusal.reason != "StoreChanged":
+        if self._refusal is not None and self._refusal.reason not in LOST:
             raise self._refusal
         self._refusal = None
         await self._take(start)

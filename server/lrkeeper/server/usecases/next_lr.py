@@ -150,6 +150,8 @@ async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure
             head = await keeper.load(steps.run_uid, lane)
             if _lost(head, steps):
                 raise _lost_error(head, steps)
+            if steps.fence > head.run.fence:  # what is committed here may be other than what its giver had
+                raise await _refusal(keeper, head, steps)
         now = keeper.now()
         if steps.fence == head.run.fence:
             _check_rank(head, steps)
