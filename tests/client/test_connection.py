@@ -273,13 +273,14 @@ def test_a_server_that_is_away_for_a_moment_is_asked_again_at_construction(
     assert not relay.refuse["GetServer"]
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_jobs_step_outlives_a_cut_that_nobody_notices(
     server: ServerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = Training()
     with cable_to(server.address) as cable:
         monkeypatch.setenv("LRKEEPER_SERVER", cable.address)
-        scheduler = RemoteLR(training.optimizer, STEP_LR)
+        scheduler = RemoteLR(training.optimizer, STEP_LR, on_outage="wait", max_stall=10)
         training.epochs(scheduler, 2)
         cable.cut()
         started = time.monotonic()

@@ -28,6 +28,7 @@ from lrkeeper.errors import (
     RunFinished,
     RunNotFound,
     SchedulerInUse,
+    ServerUnavailable,
     Stalled,
 )
 from lrkeeper.schedules.given import NOTHING
@@ -532,6 +533,56 @@ def test_a_rank_that_is_far_ahead_waits_for_the_slow_one_and_not_for_ever(
     exponential = torch.optim.lr_scheduler.ExponentialLR(theirs.optimizer, 0.999)
     at_pace(exponential, at + 1)
     assert training.lrs() == theirs.lrs()
+
+
+def test_a_rank_that_is_cut_off_waits_at_the_frontier_and_uses_no_other_value(
+    relay: Relay, client: Client, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    training = Training()
+    scheduler = RemoteLR(training.optimizer, FALLING, run=run, incarnation="both", horizon=1, max_stall=0.5)
+    training.epochs(scheduler, 10)
+    group = views.Group(None, "float64", {"lr": 0.1}, {"lr": 0.1})
+    other = client.acquire_run(views.Start(run, "both", (group,), FALLING, rank=1, world_size=2))
+    relay.refuse["NextLr"] = [grpc.StatusCode.UNAVAILABLE] * 10_000
+
+    def other_rank_goes_on(steps: int) -> int:
+        """Return how far it has got."""
+        at = 0
+        for _ in range(20):
+            at = client.next_lr(other, at + 1, steps, applied_step=at, revision=1).frontier - 1
+        return at
+
+    stopped = other_rank_goes_on(500)
+    with pytest.raises(ServerUnavailable):
+        training.epochs(scheduler, 20_000)
+    assert scheduler.last_epoch < client.get_run(run).frontier == stopped + 1
+    relay.refuse.clear()
+    scheduler.step()
+    training.epochs(scheduler, 20)
+    theirs = Training()
+    exponential = torch.optim.lr_scheduler.ExponentialLR(theirs.optimizer, 0.999)
+    assert training.used == theirs.epochs(exponential, len(training.used))
+
+
+def test_a_jump_within_a_run_takes_few_calls(server: ServerProcess, calls: Calls) -> None:
+    """By thousands of steps, as a checkpoint brings it about."""
+    training = Training()
+    scheduler = RemoteLR(training.optimizer, FALLING, horizon=1000)
+    training.epochs(scheduler, 100)
+    near = copy.deepcopy(scheduler.state_dict())
+    training.epochs(scheduler, 4900)
+    far = copy.deepcopy(scheduler.state_dict())
+    scheduler.load_state_dict(near)
+    training.epochs(scheduler, 1)
+    calls.made.clear()
+    scheduler.load_state_dict(far)
+    after = training.epochs(scheduler, 3)
+    assert len(calls.made) <= 3
+    theirs = Training()
+    exponential = torch.optim.lr_scheduler.ExponentialLR(theirs.optimizer, 0.999)
+    assert after == theirs.epochs(exponential, 5003)[5000:]
 
 
 # Quick steps, and what comes between them.

@@ -9,6 +9,7 @@ from lrkeeper.schedules.numbers import Row
 from lrkeeper.schedules.table import Table
 from lrkeeper.views import Deviation
 from tests.protocol import jobs
+from tests.protocol.restored import Backups, a_job
 from tests.protocol.stored import contents
 from tests.support.server import ServerProcess
 
@@ -59,6 +60,25 @@ def test_a_start_that_has_lost_the_run_can_still_tell_what_it_did(client: Client
     client.report_deviation(jobs.at_rank(old, 1), held(1, 1), "hold")
     client.report_deviation(new, held(1, 1, lr=0.75), "hold")
     assert [(found.fence, found.rank) for found in client.get_run(old.run).deviations] == [(2, 0), (1, 1)]
+
+
+def test_an_outage_in_which_an_older_backup_was_put_back_is_told(
+    lasting_client: Client, backups: Backups
+) -> None:
+    """The run goes on on a branch that begins with the first step which the job holds, amid the outage."""
+    client = lasting_client
+    job = a_job(client).hold(20)
+    backup = backups.take()
+    job.hold(100)
+    job.step = 95
+    backups.put_back(backup)
+    place = job.come_back(job.remembered(first=90))
+    assert [each.origin_step for each in client.get_run(place.run).lineage] == [90]
+    client.report_deviation(place, held(86, 8), "forecast")
+    (found,) = client.get_run(place.run).deviations
+    assert (found.branch, found.values) == (2, held(86, 8))
+    (at_92,) = client.explain(place.run, 92).deviations
+    assert at_92.values == held(92, 1)
 
 
 def test_a_run_has_its_newest_hundred_deviations(client: Client) -> None:

@@ -71,7 +71,7 @@ class Screen:
 
     def show_scheduler(self, run: str) -> None:
         """Show the trainer's line that this is about."""
-        self._say(f'[cyan]RemoteLR(optimizer, S.{plan.SCHEDULE}, run="{run}", unit="epoch")')
+        self._say(f'[cyan]RemoteLR(optimizer, S.{plan.SCHEDULE}, run="{run}", unit="epoch", horizon=0)')
 
     def show_epoch_head(self) -> None:
         """Begin the columns of a run."""

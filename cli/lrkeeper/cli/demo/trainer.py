@@ -34,7 +34,8 @@ def train(run: str, images: Path, checkpoint: Path, *, resume: bool, wait_at: in
     optimizer = torch.optim.SGD(model.parameters(), lr=BASE_LR, momentum=0.9)
     os.environ["LRKEEPER_SERVER"] = wait()
     data = Data(images)
-    scheduler = RemoteLR(optimizer, SCHEDULE, run=run, unit="epoch", max_stall=_STALL_SECONDS)
+    # Epochs of a tenth of a second: a window would hold them all before the operator's edit comes.
+    scheduler = RemoteLR(optimizer, SCHEDULE, run=run, unit="epoch", horizon=0, max_stall=_STALL_SECONDS)
     if resume:
         state = torch.load(checkpoint, weights_only=True)
         model.load_state_dict(state["model"])

@@ -10,7 +10,7 @@ from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.limits import MAX_STEP
 from lrkeeper.server.runs.records import Branch, Deviation, Run
 from lrkeeper.server.storage.contract import Transaction
-from lrkeeper.server.usecases.keeper import Keeper, check_epoch, lineage_from
+from lrkeeper.server.usecases.keeper import Keeper, check_epoch
 
 
 class Deviated(NamedTuple):
@@ -56,8 +56,7 @@ def _store(tx: Transaction, deviated: Deviated, now: int) -> None:
             f"run {run.name!r} has no branch {deviated.branch}; it is on branch {run.branch}",
             branch=run.branch,
         )
-    begins = lineage_from(tx, run.uid, branch.branch)[-1].origin.step  # a job resumes below its branch, too
-    _check_values(run, branch, deviated.table, begins)
+    _check_values(run, branch, deviated.table)
     tx.insert_deviation(
         Deviation(
             run.uid,
@@ -71,7 +70,7 @@ def _store(tx: Transaction, deviated: Deviated, now: int) -> None:
     )
 
 
-def _check_values(run: Run, branch: Branch, table: Table, begins: int) -> None:
+def _check_values(run: Run, branch: Branch, table: Table) -> None:
     tracks, groups = tuple(branch.base), len(branch.groups)
     if sorted(table.tracks) != sorted(tracks) or table.groups != groups:
         raise InvalidArgument(
@@ -79,10 +78,10 @@ def _check_values(run: Run, branch: Branch, table: Table, begins: int) -> None:
             f"{list(tracks)} of {groups}",
             field="values",
         )
-    if not begins < table.first_step <= MAX_STEP - table.count:
+    # An outage may have begun below the branch: of a database that was put back the job may hold later steps only.
+    if not 0 < table.first_step <= MAX_STEP - table.count:
         raise StepOutOfRange(
-            f"values.first_step is {table.first_step}; it must be above {begins}, where branch "
-            f"{branch.branch} of run {run.name!r} begins, and below {MAX_STEP}"
+            f"values.first_step is {table.first_step}; it must be above 0 and at most {MAX_STEP - table.count}"
         )
     if any(math.isnan(value) for place in range(len(tracks) * groups) for value in table.column(place)):
         raise InvalidArgument("values has a nan; all must be numbers", field="values")
