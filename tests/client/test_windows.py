@@ -415,8 +415,9 @@ def test_an_edit_acts_where_it_says_and_each_state_around_it_resumes_exactly(
         at_step=at_step[where],
     )
     effective = edited.effective_step
-    assert effective == max(stored.frontier, at_step[where])
-    assert edited.clamped == (where == "inside")
+    assert effective >= max(stored.frontier, at_step[where])  # an answer may be on its way
+    assert edited.clamped == (effective > at_step[where])
+    assert edited.clamped or where != "inside"
     states: dict[int, Any] = {}
     lrs = {scheduler.last_epoch: training.lrs()}
     while scheduler.last_epoch < effective + 12:
