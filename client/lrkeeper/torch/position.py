@@ -386,7 +386,7 @@ class Position(Walk):
         if self._outage is not None:
             self._outage.since = replace(self._outage.since, place=place)
         self._settle(place, held)
-        _say_where(place, resumed=asked is not None)
+        _say_where(place, resumed=asked is not None, shared=start.world_size > 1)
         resuming.tell(start, place, before, self._brought)
 
     def _settle(self, place: views.Place, held: tuple[views.Window, ...] = ()) -> None:
@@ -504,16 +504,17 @@ def _at_start(place: views.Place, groups: tuple[views.Group, ...]) -> Ticket:
     )
 
 
-def _say_where(place: views.Place, *, resumed: bool) -> None:
+def _say_where(place: views.Place, *, resumed: bool, shared: bool) -> None:
     if place.created:
         return
     edits = [
         f"revision {e.revision} from step {e.effective_step} ({e.author}: {e.reason})"
         for e in _in_force(place)
     ]
-    how = "resumed" if resumed else "begun again"
+    begun = shared and place.fence == 1  # by another rank of this start
+    how = "resumed" if resumed else "begun" if begun else "begun again"
     _log.log(
-        logging.WARNING if edits or not resumed else logging.INFO,
+        logging.INFO if (resumed or begun) and not edits else logging.WARNING,
         "run %r %s at step %d; steps below %d have their values already%s",
         place.run,
         how,

@@ -87,9 +87,11 @@ def _facts(run: Run, now: datetime) -> list[tuple[str, str]]:
 
 def _job(run: Run) -> str:
     """Return where a job of one rank was, if it has asked for more than its next step."""
-    if len(run.ranks) != 1 or run.ranks[0].applied_step >= run.frontier - 2:
+    if run.holder is None or run.holder.world_size > 1 or not run.ranks:
         return ""
     at = run.ranks[0].applied_step
+    if at >= run.frontier - 2:
+        return ""
     return f"step {at} when it asked last; it has been given the steps to {run.frontier - 1}"
 
 
