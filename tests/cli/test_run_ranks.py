@@ -42,6 +42,17 @@ def test_a_single_rank_is_no_table(cli: Cli, client: Client, name: str) -> None:
     assert "at step" not in cli.out("run", "show", name)
 
 
+def test_a_single_rank_that_holds_steps_ahead_is_said_to_be_where_it_is(
+    cli: Cli, client: Client, name: str
+) -> None:
+    place = trained(client, name, HALVES, to=3)
+    client.next_lr(place, 4, 1, applied_step=3, revision=1)
+    assert "\njob " not in cli.out("run", "show", name)
+    client.next_lr(place, 5, 20, applied_step=4, revision=1)
+    (line,) = [line for line in cli.out("run", "show", name).splitlines() if line.startswith("job ")]
+    assert line.split(maxsplit=1)[1] == "step 4 when it asked last; it has been given the steps to 24"
+
+
 def test_of_hundreds_of_ranks_the_slowest_are_shown(
     client: Client, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -146,3 +146,14 @@ def test_a_job_that_holds_a_window_ends_at_its_end_and_has_used_one_branch_only(
     whole = Training()
     expected = whole.epochs(RemoteLR(whole.optimizer, S.StepLR(3, gamma=0.3), mode="off"), 40)
     assert gone_on(kind, saved[4], 36) == undisturbed("StepLR", 7)[4:] + expected[7:]
+
+
+def test_a_job_that_begins_on_a_fork_counts_on_from_its_step(client: Client, run: str) -> None:
+    training = Training()
+    training.epochs(RemoteLR(training.optimizer, DEFINITIONS["StepLR"], run=run, horizon=0), 6)
+    client.fork_run(run, f"{run}-fork", at_step=4, reason="another loss")
+    second = Training()
+    scheduler = RemoteLR(second.optimizer, DEFINITIONS["StepLR"], run=f"{run}-fork", horizon=0)
+    assert second.epochs(scheduler, 3) == undisturbed("StepLR", 7)[4:]
+    assert scheduler.last_epoch == 7
+    assert scheduler.state_dict()["lrkeeper"]["step"] == 7

@@ -11,7 +11,7 @@ import torch
 import torch.distributed
 from torch.nn.parallel import DistributedDataParallel
 
-from lrkeeper import Client, RemoteLR, lr_scheduler
+from lrkeeper import Client, RemoteLR, lr_scheduler, views
 from lrkeeper.errors import GroupsDiffer, NotConfigured, RankDiffers, ScheduleDiffers
 from tests.client.processes import as_ranks, at_once, in_new_process
 from tests.client.training import DEFINITIONS, KINDS, Row, Training, hexes, kept, undisturbed
@@ -119,6 +119,22 @@ def test_ranks_that_come_late_get_the_values_that_the_first_was_given(
     assert curves == [undisturbed("StepLR", 5)] * 4
     stored = client.get_run(run)
     assert (stored.fence, stored.frontier) == (1, 6)
+
+
+def test_a_rank_that_is_not_the_first_of_a_new_run_is_not_warned_of_an_earlier_start(
+    client: Client, run: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    group = views.Group(None, "float64", {"lr": 0.1}, {"lr": 0.1})
+    first = client.acquire_run(views.Start(run, "both", (group,), STEP_LR, rank=1, world_size=2))
+    client.next_lr(first, 1, 4, applied_step=0, revision=1)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    scheduler = RemoteLR(Training().optimizer, STEP_LR, run=run, incarnation="both")
+    with caplog.at_level("INFO", logger="lrkeeper"):
+        scheduler.get_last_lr()
+    (record,) = caplog.records
+    assert record.levelname == "INFO"
+    assert record.getMessage() == f"run '{run}' begun at step 0; steps below 5 have their values already"
 
 
 @pytest.mark.usefixtures("step_by_step")

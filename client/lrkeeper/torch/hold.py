@@ -380,6 +380,10 @@ class Hold:
             assert self._own is not None
             origin = views.Origin(self._own, self._start, 0, Table.from_rows(0, [self._first]))
         self.position.open(definition, self._groups, origin)
+        ticket = self.position.ticket
+        if self.definition_is_given and ticket is not None and ticket.step and not scheduler.last_epoch:
+            # The run was forked, or moved in, at a step: the job's loop counts on from there.
+            scheduler.last_epoch, scheduler._step_count = ticket.step, ticket.step + 1
 
     def _follow(self, scheduler: Any, before: Ticket) -> None:
         """Stand where the run goes on, also if that is another step than the state's.

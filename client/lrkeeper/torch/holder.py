@@ -272,7 +272,7 @@ class Holder(Walk):
         if self._outage is not None:
             self._outage.since = replace(self._outage.since, place=place)
         self._settle(place, held)
-        resuming.say_where(place, resumed=asked is not None)
+        resuming.say_where(place, resumed=asked is not None, shared=start.world_size > 1)
         resuming.tell(start, place, before, self._brought)
 
     def _settle(self, place: views.Place, held: tuple[views.Window, ...] = ()) -> None:

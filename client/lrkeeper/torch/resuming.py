@@ -72,7 +72,7 @@ def tell(
                 )
 
 
-def say_where(place: views.Place, *, resumed: bool) -> None:
+def say_where(place: views.Place, *, resumed: bool, shared: bool) -> None:
     """Log where a job stands on a run that was there, and which edits are in force."""
     if place.created:
         return
@@ -80,9 +80,10 @@ def say_where(place: views.Place, *, resumed: bool) -> None:
         f"revision {e.revision} from step {e.effective_step} ({e.author}: {e.reason})"
         for e in _in_force(place)
     ]
-    how = "resumed" if resumed else "begun again"
+    begun = shared and place.fence == 1  # by another rank of this start
+    how = "resumed" if resumed else "begun" if begun else "begun again"
     _log.log(
-        logging.WARNING if edits or not resumed else logging.INFO,
+        logging.INFO if (resumed or begun) and not edits else logging.WARNING,
         "run %r %s at step %d; steps below %d have their values already%s",
         place.run,
         how,

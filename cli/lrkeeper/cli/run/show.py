@@ -69,6 +69,7 @@ def _facts(run: Run, now: datetime) -> list[tuple[str, str]]:
         ("state", run.state),
         ("lr", f"{shown(at.values['lr'])} (step {at.first}{unit})"),
         ("frontier", f"{run.frontier}, the first step not committed yet"),
+        ("job", _job(run)),
         ("schedule", definition_text(run.schedule)),
         ("follows", _follows(run)),
         ("revision", str(run.revision)),
@@ -82,6 +83,16 @@ def _facts(run: Run, now: datetime) -> list[tuple[str, str]]:
         *((f"param group {i}", _group(group)) for i, group in enumerate(run.groups)),
     ]
     return [(name, text) for name, text in found if text]
+
+
+def _job(run: Run) -> str:
+    """Return where a job of one rank was, if it has asked for more than its next step."""
+    if run.holder is None or run.holder.world_size > 1 or not run.ranks:
+        return ""
+    at = run.ranks[0].applied_step
+    if at >= run.frontier - 2:
+        return ""
+    return f"step {at} when it asked last; it has been given the steps to {run.frontier - 1}"
 
 
 def _follows(run: Run) -> str:
