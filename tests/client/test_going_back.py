@@ -10,7 +10,7 @@ import pytest
 from lrkeeper import Client, RemoteLR
 from lrkeeper import schedules as S
 from lrkeeper.errors import BadCheckpoint, NotTheForkStep, RunFenced, WrongBranch
-from tests.client.training import KINDS, Row, Training, kept, undisturbed
+from tests.client.training import DEFINITIONS, KINDS, Row, Training, kept, undisturbed
 
 BOTH = ["StepLR drop-in", "StepLR RemoteLR"]
 

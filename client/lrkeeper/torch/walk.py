@@ -199,7 +199,8 @@ class Walk:
             return
         self._supply.look_ahead(self._connected(), ticket, ticket.step + before_step)
         if self._supply.lost:
-            with suppress(*AWAY):
+            self._supply.lost = False
+            with suppress(errors.LrkeeperError):  # it comes again when the rows have run out
                 self._ticket = self._take_again(ticket, None)
 
     def _take_again(self, ticket: Ticket, lost: Exception | None) -> Ticket:
