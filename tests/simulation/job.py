@@ -73,9 +73,11 @@ class Job:
                 world.faults.note("world_size_change")
         return self._launch(saved, on_existing)
 
-    def launch_anew(self) -> Attempt:
-        """Start the job without a checkpoint, whoever has its run."""
-        return self._launch(None, "takeover")
+    def launch_anew(self, groups: int) -> Attempt:
+        """Start the job without a checkpoint, with so many param groups, whoever has its run."""
+        attempt = self._launch(None, "takeover")
+        attempt.groups = self.groups(groups)
+        return attempt
 
     def _launch(self, saved: Saved | None, on_existing: OnExisting) -> Attempt:
         attempt = Attempt(self, len(self.attempts), saved, on_existing)
@@ -118,6 +120,7 @@ class Attempt:
             world_size=self.size,
             on_existing=self.on_existing,
             checkpoint=saved.place if saved else None,
+            remembered=saved.remembered if saved else None,
         )
 
     def holds(self, rank: Rank) -> None:

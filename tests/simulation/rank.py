@@ -56,7 +56,7 @@ class Rank:
 
     async def _run(self) -> None:
         try:
-            await self._begin()
+            await self._take(self.attempt.start(self.rank))
             while not self.attempt.over:
                 try:
                     await self._train()
@@ -70,15 +70,6 @@ class Rank:
             self.world.loop.failures.append(error)
         finally:
             self.attempt.left(self)
-
-    async def _begin(self) -> None:
-        start, saved = self.attempt.start(self.rank), self.attempt.saved
-        try:
-            await self._take(start)
-        except Refused as error:
-            if saved is None or error.reason not in ("CheckpointAhead", "RunNotFound"):
-                raise
-            await self._take(replace(start, remembered=saved.remembered))
 
     async def _come_back(self) -> None:
         """Take the run again from a database that has lost some of it, with what there is to put back."""
@@ -166,7 +157,7 @@ class Rank:
         start = self.attempt.start(self.rank)
         groups = self.job.groups(self.job.most_groups)
         place = Checkpoint(self.place.run_uid, self.place.branch, self.step)
-        await self._take(replace(start, groups=groups, adds_groups=True, checkpoint=place))
+        await self._take(replace(start, groups=groups, adds_groups=True, checkpoint=place, remembered=None))
         self.world.faults.note("groups_added")
 
     async def _row(self, step: int) -> RememberedRows:

@@ -236,9 +236,11 @@ class World:
         steps = 0
         for job in jobs:
             attempt = await self._finish(job.launch())
-            if attempt.steps < attempt.size:  # the checkpoint may be one of a branch that was left
-                attempt.end()
-                attempt = await self._finish(job.launch_anew())
+            # The checkpoint may be one of a branch that was left, and a repaired run begin with groups added.
+            for groups in (job.first_groups, job.most_groups):
+                if attempt.steps < attempt.size:
+                    attempt.end()
+                    attempt = await self._finish(job.launch_anew(groups))
             steps = max(steps, attempt.steps)
             attempt.end()
         self.history.note("last_start", run=jobs[0].name, steps=steps)
