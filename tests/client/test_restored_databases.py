@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lrkeeper import Client, RemoteLR
+from lrkeeper import Client, RemoteLR, views
 from lrkeeper import schedules as S
+from lrkeeper.errors import RunFenced
 from tests.client.training import DEFINITIONS, Training, undisturbed
 from tests.support.server import ServerProcess
 
@@ -114,3 +115,23 @@ def test_an_edit_that_was_lost_is_listed(own_server: ServerProcess, tmp_path: Pa
     with Client(own_server.address) as client:
         run = client.get_run("run")
     assert [lost.edit.reason for lost in run.lost_edits] == ["sooner"]
+
+
+def test_a_start_that_has_lost_its_run_does_not_come_back_with_the_database(
+    own_server: ServerProcess, tmp_path: Path
+) -> None:
+    training = Training()
+    first = RemoteLR(training.optimizer, DEFINITIONS["StepLR"], run="run", horizon=0, incarnation="first")
+    training.epochs(first, 3)
+    backup(own_server, tmp_path / "backup")
+    group = views.Group(None, "float64", {"lr": 0.1}, {"lr": 0.1})
+    second = views.Start("run", "second", (group,), DEFINITIONS["StepLR"], on_existing="takeover")
+    with Client(own_server.address) as client:
+        assert client.acquire_run(second).fence == 2
+    with pytest.raises(RunFenced, match="incarnation second"):
+        training.epochs(first, 3)
+    put_back(own_server, tmp_path / "backup", by_hand=False)
+    with pytest.raises(RunFenced, match="incarnation second"):
+        first.step()
+    with Client(own_server.address) as client:
+        assert client.get_run("run").frontier == 4

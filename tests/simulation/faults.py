@@ -38,7 +38,6 @@ RATES = {
     "rank_silent": 0.5,
     "world_size_change": 0.4,
     "rank_differs": 0.1,
-    "attempt_late": 0.2,
     "same_name_twice": 0.3,
     "edit": 1.0,
     "edit_at_step": 0.4,

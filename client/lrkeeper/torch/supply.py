@@ -60,6 +60,7 @@ class Supply:
         self._not_before = 0.0
         self.frontier = 0
         """The highest that the run is known to have."""
+        self._fenced: errors.RunFenced | None = None
         self.lost = False
         """Whether a call in the background was answered by a database that has lost the run, or some of it."""
 
@@ -70,7 +71,7 @@ class Supply:
         for window in windows:
             self._add(window)
         self._fetching = Fetching()
-        self._not_before, self.lost = 0.0, False
+        self._not_before, self.lost, self._fenced = 0.0, False, None
         self.frontier = max([frontier, *(window.frontier for window in windows)])
 
     def go_on(self, frontier: int) -> None:
@@ -149,6 +150,8 @@ class Supply:
         self._stock.forget_before(ticket.step - _KEPT)
         if self._fetching.busy or time.monotonic() < self._not_before or not isinstance(asker(runs), Client):
             return
+        if self._fenced is not None:
+            return
         if not self._looks_ahead(ticket) or self._stock.ask(ticket.step, self._size) is None:
             return
         self._measure(arriving)
@@ -192,11 +195,17 @@ class Supply:
             # Whatever it is, it comes again, and is raised, when the rows have run out.
             self._not_before = time.monotonic() + _PAUSE
             self.lost = isinstance(found, LOST)
+            self._note_fenced(found)
             _log.warning(
                 "%s; the values up to step %d are here, and it is tried again meanwhile",
                 found,
                 self._stock.end - 1,
             )
+
+    def _note_fenced(self, found: Exception) -> None:
+        """A start that has lost its run never takes it back, whatever the database becomes after that."""
+        if isinstance(found, errors.RunFenced):
+            self._fenced = errors.RunFenced(str(found), **found.details)
 
     def _add(self, window: Window) -> None:
         self.frontier = max(self.frontier, window.frontier)
@@ -232,6 +241,8 @@ class Supply:
         waits for it, and so does this one.
         """
         step, frontier = ticket.step + 1, -1
+        if self._fenced is not None:
+            raise errors.RunFenced(str(self._fenced), **self._fenced.details)
         if self._fetching.busy and not told and self._stock.end == step:
             before = time.monotonic()
             found = self._fetching.wait(patience)
@@ -244,7 +255,11 @@ class Supply:
         call = self._call(runs, ticket, step, count, given if count == 1 else NOTHING, patience)
         end = time.monotonic() + self._max_stall
         while True:
-            window = call()
+            try:
+                window = call()
+            except errors.RunFenced as fenced:
+                self._note_fenced(fenced)
+                raise
             failure = window.failure
             if window.table is not None:
                 return window
