@@ -35,7 +35,7 @@ def at_the_server(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
 def test_torch_goes_on_from_what_is_exported(cli: Cli, client: Client, name: str, optimizer: Any) -> None:
     ours = CLASSES[name](lr_scheduler, optimizer())
     run(ours, 0, 12)
-    text = cli.out("run", "export", ours.state_dict()["lrkeeper"]["run"], "--as", "torch")
+    text = cli.out("run", "export", ours.state_dict()["lrkeeper"]["run"], "--as", "torch", "--at-step", "12")
     left = optimizer()
     left.load_state_dict(ours.optimizer.state_dict())
     names: dict[str, Any] = {"optimizer": left}
@@ -67,7 +67,8 @@ def test_tensors_are_exported_with_all_their_digits(cli: Cli, client: Client) ->
     run(theirs, 0, 12)
     names: dict[str, Any] = {"optimizer": optimizer()}
     names["optimizer"].load_state_dict(ours.optimizer.state_dict())
-    exec(cli.out("run", "export", ours.state_dict()["lrkeeper"]["run"], "--as", "torch"), names)
+    name = ours.state_dict()["lrkeeper"]["run"]
+    exec(cli.out("run", "export", name, "--as", "torch", "--at-step", "12"), names)
     assert run(names["scheduler"], 12, 24) == run(theirs, 12, 24)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,19 +33,25 @@ if TYPE_CHECKING:
     show_default=True,
     help="csv and json: every committed value. torch: Python that goes on without lrkeeper.",
 )
+@click.option(
+    "--at-step",
+    type=click.IntRange(min=0),
+    help="With --as torch: the step at which the job stands (`scheduler.last_epoch`); if it is not given, the last "
+    "committed one, which lies ahead of a job that holds values.",
+)
 @branch_option
 @server_option
-def export(name: str, kind: str, branch: int | None, server: str | None) -> None:
+def export(name: str, kind: str, at_step: int | None, branch: int | None, server: str | None) -> None:
     """Write down the curve that a run really had, to leave with it.
 
     --as torch gives the constructor call of torch's own scheduler and the state that it loads to go on after
-    the last committed step. It needs a run of one torch schedule without edits.
+    a step. It needs a run of one torch schedule without edits.
     """
     with connect(server) as client:
         run = client.get_run(name)
         chosen = run.branch if branch is None else branch
         if kind == "torch":
-            click.echo(_as_torch(client, run, chosen))
+            click.echo(_as_torch(client, run, chosen, at_step))
         elif kind == "json":
             rows = committed(client, run, chosen, 0, None)
             steps = [{"step": row.step, "values": form(row.values)} for row in rows]
@@ -67,7 +74,7 @@ def _write_csv(client: Client, run: Run, branch: int) -> None:
         out.writerow(cells)
 
 
-def _as_torch(client: Client, run: Run, branch: int) -> str:
+def _as_torch(client: Client, run: Run, branch: int, at_step: int | None) -> str:
     from lrkeeper.torch.written import NoTorchScheduler, call_text, replayed, text
 
     if branch != run.branch:
@@ -84,11 +91,14 @@ def _as_torch(client: Client, run: Run, branch: int) -> str:
         )
     if run.origin_step:
         raise NoTorchScheduler(f"run {run.name!r} begins at step {run.origin_step}, with a past elsewhere")
+    step = run.frontier - 1 if at_step is None else at_step
+    if step >= run.frontier:
+        raise NoTorchScheduler(f"--at-step is {step}; run {run.name!r} has the steps below {run.frontier}")
     schedule = client.explain(run.name, run.origin_step, branch=branch).schedule
-    scheduler = replayed(schedule, run.groups, _steps(client, run, branch))
+    scheduler = replayed(schedule, run.groups, islice(_steps(client, run, branch), step))
     state = {key: value for key, value in scheduler.state_dict().items() if key != "use_beta1"}
     lines = [
-        f"# Run {run.name!r} after step {run.frontier - 1}; `optimizer` is the job's, with its state restored.",
+        f"# Run {run.name!r} after step {step}; `optimizer` is the job's, with its state restored.",
         "from collections import Counter",
         "from math import inf, nan",
         "",
@@ -97,7 +107,7 @@ def _as_torch(client: Client, run: Run, branch: int) -> str:
         f"scheduler = {call_text(schedule)}",
         f"scheduler.load_state_dict({text(state)})",
     ]
-    values = run.latest.row(run.frontier - 1)
+    values = client.explain(run.name, step, branch=branch).values.row(step)
     for place in range(len(run.groups)):
         lr = repr(values["lr"][place])
         if run.groups[place].number == "float32":
