@@ -619,7 +619,6 @@ def test_at_the_end_of_what_a_checkpoint_carries_a_job_does_what_is_planned(
     state, held = with_rows_ahead()
     step = state["lrkeeper"]["step"]
     training = Training(0.1, 0.02)
-    expected = falling(step + held + 60, 0.1, 0.02)[step:]
     with away(relay):
         scheduler = made(training, on_outage=choice, incarnation="a-second-start")
         scheduler.load_state_dict(state)
@@ -635,7 +634,7 @@ def test_at_the_end_of_what_a_checkpoint_carries_a_job_does_what_is_planned(
     if choice == "auto":
         comes_back(training, scheduler)
     training.epochs(scheduler, 5)
-    assert training.used == expected[: len(training.used)]
+    assert training.used == falling(step + len(training.used), 0.1, 0.02)[step:]
     found = recorded(client, scheduler)
     assert [each[:2] for each in found] == ([("forecast", step + held + 1)] if choice == "auto" else [])
     stored = client.get_run(state["lrkeeper"]["run"])

@@ -85,6 +85,7 @@ def test_a_bit_flipped_at_the_server_is_in_the_optimizer_of_every_drop_in(
     assert steps_that_differ(ours, theirs) == list(range(EVERY, STEPS + 1, EVERY))
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_committed_rows_are_step_calls(own_server: ServerProcess, tmp_path: Path) -> None:
     for build, schedule in PROGRAMS.values():
         column(lambda o, build=build: build(lr_scheduler, o))  # type: ignore[misc]

@@ -14,7 +14,7 @@ from tests.simulation.many import noticed
 from tests.simulation.mutants import MUTANTS, caught_by
 from tests.simulation.run import simulate
 
-_SEEDS = 100
+_SEEDS = 60
 _CHUNK = 20
 
 
