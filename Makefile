@@ -7,7 +7,7 @@ BIN := .venv/bin
 SEEDS ?= 20000
 export PYTHON
 
-.PHONY: help setup demo test check parity simulate generate bench pins clean
+.PHONY: help setup demo test check parity simulate soak generate bench pins clean
 
 help: ## List what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -24,8 +24,11 @@ setup: .venv/complete ## Make .venv with the project and all it needs, pinned
 demo: setup ## Train a real model with its lr from a server, kill both, resume, edit
 	$(BIN)/lrkeeper demo
 
-test: setup ## Run all tests
-	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+test: setup ## Run all tests but the long ones
+	$(BIN)/pytest -n 2 --dist worksteal -m "not long" $(ARGS)
+
+soak: setup ## Run the long tests: more of what can happen to jobs of several ranks
+	$(BIN)/pytest -m long $(ARGS)
 
 check: setup ## Lint, types, import boundaries, generated code, container files
 	$(BIN)/ruff check .

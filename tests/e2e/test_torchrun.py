@@ -194,6 +194,7 @@ def test_a_killed_rank_then_all_of_them_and_half_as_many_ranks_after_that_change
     assert (run.fence, run.branch, run.holder.world_size) == (3, 1, 2)
 
 
+@pytest.mark.long
 def test_a_job_paused_past_a_takeover_ends_at_its_own_frontier_and_names_the_new_one(
     job: Job, undisturbed: list[Lrs]
 ) -> None:
@@ -288,6 +289,7 @@ def test_a_server_that_is_away_or_of_other_rounding_changes_no_committed_value(
     assert job.timeline()[: STEPS - 1] == flipped[1:]
 
 
+@pytest.mark.long
 def test_ranks_that_rank_0_asks_for_go_through_an_outage_together_and_come_back(
     job: Job, undisturbed: list[Lrs]
 ) -> None:
