@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.server import ServerProcess
 
 EPOCHS = 50
@@ -25,6 +27,7 @@ def output(kind: str, server: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.long
 def test_workers_that_fork_every_epoch_disturb_nothing_and_print_nothing(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "runs.sqlite3", log=tmp_path / "server.log") as server:
         remote = output("remote", server.address)

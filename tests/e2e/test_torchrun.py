@@ -235,6 +235,7 @@ def test_a_job_paused_past_a_takeover_ends_at_its_own_frontier_and_names_the_new
     assert job.stored().fence == 2
 
 
+@pytest.mark.long
 def test_a_server_that_is_away_or_of_other_rounding_changes_no_committed_value(
     job: Job, undisturbed: list[Lrs]
 ) -> None:
