@@ -96,19 +96,14 @@ class Client:
                 has less answers StoreChanged, and commits nothing.
             patience: as the class's.
         """
-        request = run_service_pb2.NextLrRequest(
-            run_uid=place.run_uid,
-            store_epoch=place.store_epoch,
-            fence=place.fence,
-            branch=place.branch,
-            incarnation=place.incarnation,
-            rank=place.rank,
-            from_step=from_step,
-            count=count,
+        request = messages.next_lr_request(
+            place,
+            from_step,
+            count,
             applied_step=applied_step,
             revision=revision,
-            given=given.to_message() if given else None,
-            ahead=[run_pb2.Progress(**totals) for totals in ahead],
+            given=given,
+            ahead=ahead,
             frontier=place.frontier if frontier is None else frontier,
         )
         answer = self._call(lambda c: c.runs.NextLr, request, patience=patience, quick=True)

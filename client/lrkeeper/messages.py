@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -132,6 +133,35 @@ def place(start: views.Start, answer: run_service_pb2.AcquireRunResponse) -> vie
         given=Given.from_message(answer.given),
         repaired=answer.repaired,
         lost_edits=tuple(map(lost_edit, answer.lost_edits)),
+    )
+
+
+def next_lr_request(
+    place: views.Place,
+    from_step: int,
+    count: int,
+    *,
+    applied_step: int,
+    revision: int,
+    given: Given,
+    ahead: Iterable[Mapping[str, float]],
+    frontier: int,
+) -> run_service_pb2.NextLrRequest:
+    """Return the message that asks for steps; the arguments are those of `Client.next_lr`."""
+    return run_service_pb2.NextLrRequest(
+        run_uid=place.run_uid,
+        store_epoch=place.store_epoch,
+        fence=place.fence,
+        branch=place.branch,
+        incarnation=place.incarnation,
+        rank=place.rank,
+        from_step=from_step,
+        count=count,
+        applied_step=applied_step,
+        revision=revision,
+        given=given.to_message() if given else None,
+        ahead=[run_pb2.Progress(**totals) for totals in ahead],
+        frontier=frontier,
     )
 
 

@@ -346,19 +346,3 @@ def test_a_copy_watches_its_own_optimizer(
         twin.step()
         twin.step()
     assert twin.last_epoch == 5 + stepped
-
-
-# Accelerate itself, where somebody has installed it: it is no package that the tests need.
-
-
-def test_accelerate_itself_steps_it_right(server: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    accelerate = pytest.importorskip(
-        "accelerate", reason="wants `pip install accelerate` (checked with 1.15.0)"
-    )
-    for num_processes in (1, 2, 8):
-        accelerator = accelerate.Accelerator(cpu=True, gradient_accumulation_steps=2)
-        training = Training()
-        scheduler = RemoteLR(training.optimizer, DEFINITIONS["StepLR"], **AFTER)  # type: ignore[arg-type]
-        monkeypatch.setitem(vars(accelerator.state), "num_processes", num_processes)
-        assert accelerated(scheduler, training, accelerator, 12) == undisturbed("StepLR", 6)
-        assert step_of(scheduler) == 6

@@ -13,7 +13,6 @@ from lrkeeper.errors import BadAnswer
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
-from lrkeeper.v1 import run_service_pb2
 from lrkeeper.views import Checkpoint, Place, Remembered, RememberedRows, Start, Window
 from lrkeeper.window import Stock, window_size
 from tests.simulation.history import hexed
@@ -210,20 +209,15 @@ class Rank:
         place = self.place
         assert place is not None
         given, ahead = self._told(step, count)
-        request = run_service_pb2.NextLrRequest(
-            run_uid=place.run_uid,
-            store_epoch=place.store_epoch,
-            fence=place.fence,
-            branch=place.branch,
-            incarnation=place.incarnation,
-            rank=place.rank,
-            from_step=step,
-            count=1 + len(ahead) if given else count,
+        request = messages.next_lr_request(
+            place,
+            step,
+            1 + len(ahead) if given else count,
             applied_step=self.step,
             revision=self._revision,
+            given=given,
+            ahead=[told.progress or {} for told in ahead],
             frontier=self._frontier,
-            given=given.to_message() if given else None,
-            ahead=[told.to_message().progress for told in ahead],
         )
         answer = await self._call("next_lr", request)
         with _bad_answers_refused():

@@ -200,7 +200,7 @@ def _carry(tx: Transaction, run: Run, origin: Origin, carried: Carried | None, n
     definition = codec.to_json(carried.schedule)
     if codec.same(definition, origin.definition):
         return None
-    edit = carried_edit(run, origin, definition, now)
+    edit = carried_edit(run.uid, run.branch, run.revision + 1, origin, definition, now)
     tx.insert_edit(edit)
     return edit
 

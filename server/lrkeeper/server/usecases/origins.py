@@ -13,7 +13,7 @@ from lrkeeper.schedules.numbers import Row, cast_row
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.acquire import Start
 from lrkeeper.server.runs.limits import MAX_AHEAD
-from lrkeeper.server.runs.records import Edit, Origin, Run, base_row, current_row
+from lrkeeper.server.runs.records import Edit, Origin, base_row, current_row
 from lrkeeper.server.storage.ids import new_uid
 
 
@@ -116,12 +116,12 @@ def carried_origin(start: Start, carried: Carried) -> Origin:
     )
 
 
-def carried_edit(run: Run, origin: Origin, definition: str, now: int) -> Edit:
+def carried_edit(run_uid: str, branch: int, revision: int, origin: Origin, definition: str, now: int) -> Edit:
     """Return the edit that a checkpoint's definition was, where the job brings another."""
     return Edit(
-        run_uid=run.uid,
-        revision=run.revision + 1,
-        branch=run.branch,
+        run_uid=run_uid,
+        revision=revision,
+        branch=branch,
         request_id=new_uid(),
         digest="",
         operation="replace",

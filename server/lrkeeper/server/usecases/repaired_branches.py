@@ -13,6 +13,7 @@ from lrkeeper.server.runs.records import Branch, Edit, Origin, Run
 from lrkeeper.server.runs.repair import AUTHOR, Plan, Remembered
 from lrkeeper.server.storage.contract import Transaction
 from lrkeeper.server.storage.ids import new_uid
+from lrkeeper.server.usecases.origins import carried_edit
 from lrkeeper.server.usecases.put_back import at_first, put_back
 
 
@@ -166,24 +167,10 @@ def _at_origin(
     """Return the edit that ruled at the first remembered row, where the job began with another definition."""
     told = [e for e in remembered.edits if e.revision == theirs]
     known = told[0] if told and codec.same(told[0].definition, definition) else None
-    return Edit(
-        run_uid=branch.run_uid,
-        revision=revision,
-        branch=branch.branch,
-        request_id=new_uid(),
-        digest="",
-        operation="replace",
-        definition=definition,
-        schedule_uid=None,
-        schedule_revision=None,
-        effective_step=branch.origin.step,
-        clamped=False,
-        cursor=branch.origin.cursor,
-        author=AUTHOR if known is None else known.author,
-        reason="in force where the rows that a job remembers begin" if known is None else known.reason,
-        created_at=now if known is None else known.created_at,
-        parameters=branch.origin.parameters,
-    )
+    edit = carried_edit(branch.run_uid, branch.branch, revision, branch.origin, definition, now)
+    if known is None:
+        return replace(edit, reason="in force where the rows that a job remembers begin")
+    return replace(edit, author=known.author, reason=known.reason, created_at=known.created_at)
 
 
 def _row(tx: Transaction, branch: Branch, step: int) -> Table:
