@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from lrkeeper.server.storage import tables as t
 from lrkeeper.server.storage.contract import Advance
-from lrkeeper.server.storage.transaction import block_values
+from lrkeeper.server.storage.rows import block_values
 
 
 class Statements:

@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 from sqlalchemy import Table as SqlTable
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lrkeeper.errors import DataCorrupted
-from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.frontier import Heard
 from lrkeeper.server.runs.records import (
     Block,
     Branch,
     Deviation,
     Edit,
-    ForkedFrom,
     Incarnation,
     LostEdit,
-    Origin,
-    ParamGroup,
     RankProgress,
     Run,
     ScheduleRevision,
 )
 from lrkeeper.server.storage import tables as t
+from lrkeeper.server.storage.rows import (
+    FORKED_FROM,
+    block_of,
+    block_values,
+    branch_of,
+    deviation_of,
+    edit_of,
+    numbers_text,
+    revision_values,
+    run_of,
+    table_values,
+)
 
 _SCHEDULES = select(
     t.schedules.c.uid, t.schedules.c.name, t.schedules.c.head_revision, *t.schedule_revisions.c[1:]
 ).join(t.schedule_revisions)
 _HEADS = _SCHEDULES.where(t.schedule_revisions.c.revision == t.schedules.c.head_revision)
-
-
-_FORKED_FROM = {"uid": "run_uid", "name": "run", "branch": "branch", "step": "step"}
 
 
 class SqlTransaction:
@@ -62,14 +66,14 @@ class SqlTransaction:
         found = select(t.run_labels).where(t.run_labels.c.run_uid.in_(labels)).order_by(t.run_labels.c.key)
         for label in self._connection.execute(found):
             labels[label.run_uid][label.key] = label.value
-        return [_run(row, labels[row.uid]) for row in rows]
+        return [run_of(row, labels[row.uid]) for row in rows]
 
     def insert_run(self, run: Run) -> None:
         values = vars(run).copy()
         labels = values.pop("labels")
         forked = values.pop("forked_from")
         if forked is not None:
-            values |= {f"forked_from_{name}": getattr(forked, field) for name, field in _FORKED_FROM.items()}
+            values |= {f"forked_from_{name}": getattr(forked, field) for name, field in FORKED_FROM.items()}
         self._connection.execute(insert(t.runs), values)
         if labels:
             self._connection.execute(
@@ -118,7 +122,7 @@ class SqlTransaction:
         if row is None:
             return None
         groups = select(t.param_groups).where(_of(t.param_groups, row.run_uid, branch=row.branch))
-        return _branch(
+        return branch_of(
             row,
             self._connection.execute(groups.order_by(t.param_groups.c.place, t.param_groups.c.track)).all(),
         )
@@ -140,7 +144,7 @@ class SqlTransaction:
                 "origin_values": origin.values.data,
                 "origin_cursor": origin.cursor,
                 "created_at": branch.created_at,
-                "parameters": _numbers_text(origin.parameters),
+                "parameters": numbers_text(origin.parameters),
                 "author": branch.author or None,
                 "reason": branch.reason or None,
                 "request_id": branch.request_id,
@@ -205,15 +209,15 @@ class SqlTransaction:
     def edits(self, run_uid: str, branch: int | None = None) -> list[Edit]:
         which = {} if branch is None else {"branch": branch}
         query = select(t.edits).where(_of(t.edits, run_uid, **which)).order_by(t.edits.c.revision)
-        return [_edit(row) for row in self._connection.execute(query)]
+        return [edit_of(row) for row in self._connection.execute(query)]
 
     def edit_by_request(self, run_uid: str, request_id: str) -> Edit | None:
         row = self._one(select(t.edits).where(_of(t.edits, run_uid, request_id=request_id)))
-        return None if row is None else _edit(row)
+        return None if row is None else edit_of(row)
 
     def insert_edit(self, edit: Edit) -> None:
         values = {column.name: getattr(edit, column.name) for column in t.edits.c}
-        values["parameters"] = _numbers_text(edit.parameters)
+        values["parameters"] = numbers_text(edit.parameters)
         self._connection.execute(insert(t.edits), values)
 
     # blocks
@@ -234,7 +238,7 @@ class SqlTransaction:
             query = query.where(c.first_step < end)
         # All of them first: a query left unfinished by a damaged block keeps its snapshot, and SQLite
         # lets no connection write from a snapshot that another has written past.
-        return [_block(row) for row in self._connection.execute(query).all()]
+        return [block_of(row) for row in self._connection.execute(query).all()]
 
     def insert_blocks(self, blocks: tuple[Block, ...]) -> None:
         if blocks:
@@ -278,7 +282,7 @@ class SqlTransaction:
             query = query.where(c.first_step <= step, c.first_step + c["count"] > step)
         order = (c.created_at.desc(), c.branch.desc(), c.fence.desc(), c.first_step.desc(), c.rank)
         rows = self._connection.execute(query.order_by(*order).limit(limit)).all()
-        return [_deviation(row) for row in rows]
+        return [deviation_of(row) for row in rows]
 
     def insert_deviation(self, deviation: Deviation) -> None:
         values = {
@@ -286,7 +290,7 @@ class SqlTransaction:
             "branch": deviation.branch,
             "fence": deviation.fence,
             "rank": deviation.rank,
-            **_table_values(deviation.table),
+            **table_values(deviation.table),
             "kind": deviation.kind,
             "created_at": deviation.created_at,
         }
@@ -342,10 +346,10 @@ class SqlTransaction:
                 "created_at": revision.created_at,
             },
         )
-        self._connection.execute(insert(t.schedule_revisions), _revision_values(revision))
+        self._connection.execute(insert(t.schedule_revisions), revision_values(revision))
 
     def insert_schedule_revision(self, revision: ScheduleRevision) -> None:
-        self._connection.execute(insert(t.schedule_revisions), _revision_values(revision))
+        self._connection.execute(insert(t.schedule_revisions), revision_values(revision))
         self._connection.execute(
             update(t.schedules)
             .where(t.schedules.c.uid == revision.uid)
@@ -378,142 +382,8 @@ class SqlTransaction:
         return self._connection.execute(query).one_or_none()
 
 
-def block_values(block: Block) -> dict[str, Any]:
-    """Return a block's columns, in the table's order."""
-    return {
-        "run_uid": block.run_uid,
-        "branch": block.branch,
-        **_table_values(block.table),
-        "revision": block.revision,
-        "fence": block.fence,
-        "cursor": block.cursor,
-        "evaluator_version": block.evaluator_version,
-        "given": block.given,
-    }
-
-
-def _table_values(table: Table) -> dict[str, Any]:
-    return {
-        "first_step": table.first_step,
-        "count": table.count,
-        "tracks": ",".join(table.tracks),
-        "groups": table.groups,
-        "data": table.data,
-        "crc": table.crc,
-    }
-
-
 def _of(table: Any, run_uid: str, **which: Any) -> Any:
     condition = table.c.run_uid == run_uid
     for name, value in which.items():
         condition &= table.c[name] == value
     return condition
-
-
-def _table(row: Row[Any]) -> Table:
-    """Return a row's values. Raises DataCorrupted if they fail their checksum."""
-    table = Table(
-        row.first_step, row._mapping["count"], tuple(row.tracks.split(",")), row.groups, bytes(row.data)
-    )
-    size = 8 * table.count * len(table.tracks) * table.groups
-    if len(table.data) != size or table.crc != row.crc:
-        raise DataCorrupted(
-            f"the stored values of run {row.run_uid}, branch {row.branch}, "
-            f"steps {table.first_step} to {table.end_step - 1} fail their checksum",
-            run_uid=row.run_uid,
-            branch=row.branch,
-            first_step=table.first_step,
-        )
-    return table
-
-
-def _deviation(row: Row[Any]) -> Deviation:
-    table = _table(row)
-    return Deviation(row.run_uid, row.branch, row.fence, row.rank, table, row.kind, row.created_at)
-
-
-def _block(row: Row[Any]) -> Block:
-    return Block(
-        row.run_uid,
-        row.branch,
-        _table(row),
-        row.revision,
-        row.fence,
-        row.cursor,
-        row.evaluator_version,
-        row.given,
-    )
-
-
-def _run(row: Row[Any], labels: Mapping[str, str]) -> Run:
-    values = dict(row._mapping)
-    forked = {field: values.pop(f"forked_from_{name}") for name, field in _FORKED_FROM.items()}
-    return Run(
-        **values, labels=labels, forked_from=None if forked["run_uid"] is None else ForkedFrom(**forked)
-    )
-
-
-def _branch(row: Row[Any], columns: Iterable[Row[Any]]) -> Branch:
-    places: dict[int, list[Row[Any]]] = {}
-    for column in columns:
-        places.setdefault(column.place, []).append(column)
-    groups = tuple(
-        ParamGroup(
-            found[0].name,
-            found[0].number,
-            {column.track: column.initial for column in found},
-            {column.track: column.current for column in found},
-        )
-        for found in places.values()
-    )
-    values = Table(row.origin_step, 1, tuple(groups[0].initial), len(groups), bytes(row.origin_values))
-    return Branch(
-        run_uid=row.run_uid,
-        branch=row.branch,
-        parent=row.parent,
-        fork_step=row.fork_step,
-        revision=row.revision,
-        origin=Origin(
-            row.definition,
-            row.schedule_uid,
-            row.schedule_revision,
-            row.origin_step,
-            values,
-            row.origin_cursor,
-            _numbers(row.parameters),
-        ),
-        groups=groups,
-        created_at=row.created_at,
-        author=row.author or "",
-        reason=row.reason or "",
-        request_id=row.request_id,
-        digest=row.digest,
-        fence=row.fence,
-    )
-
-
-def _edit(row: Row[Any]) -> Edit:
-    return Edit(**{**row._mapping, "parameters": _numbers(row.parameters)})
-
-
-def _numbers_text(numbers: Mapping[str, float]) -> str | None:
-    """Return numbers by name as text; None where there are none."""
-    return json.dumps(dict(sorted(numbers.items()))) if numbers else None
-
-
-def _numbers(text: str | None) -> dict[str, float]:
-    found: dict[str, float] = {} if text is None else json.loads(text)
-    return found
-
-
-def _revision_values(revision: ScheduleRevision) -> dict[str, Any]:
-    return {
-        "schedule_uid": revision.uid,
-        "revision": revision.revision,
-        "definition": revision.definition,
-        "request_id": revision.request_id,
-        "author": revision.author,
-        "reason": revision.reason,
-        "rolled_out": revision.rolled_out,
-        "created_at": revision.created_at,
-    }

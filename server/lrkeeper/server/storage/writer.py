@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from lrkeeper.server.storage import tables as t
 from lrkeeper.server.storage import writer_process
 from lrkeeper.server.storage.contract import Advance
-from lrkeeper.server.storage.transaction import block_values
+from lrkeeper.server.storage.rows import block_values
 
 _log = structlog.get_logger("lrkeeper.storage")
 
