@@ -132,3 +132,40 @@ def test_edits_that_the_database_has_go_on_to_act_on_a_branch_that_a_repair_begi
         assert {e.reason for e in client.explain(place.run, 119).edits} <= {"early"} | {
             "in force where the rows that a job remembers begin"
         }
+
+
+@pytest.mark.parametrize("at_step", [12, 6])
+def test_an_edit_that_a_rollback_has_carried_on_acts_at_its_own_step_or_is_listed(
+    client: Client, backups: Backups, at_step: int
+) -> None:
+    """A job comes from a lost branch, with rows up to step 7, and the run has been edited and taken back meanwhile."""
+    job = a_job(client).hold(5)
+    backup = backups.take()
+    for _ in range(2):
+        revision = client.get_run(job.place.run).revision
+        client.rollback_run(job.place.run, 3, expected_revision=revision, reason="spikes")
+    place = client.acquire_run(jobs.a_start(job.place.run, schedule=jobs.SLOW, on_existing="takeover"))
+    assert place.branch == 3
+    lost = Job(client, place, schedule=jobs.SLOW).hold(8)
+    lost.step = 7
+    backups.put_back(backup)
+
+    place = client.acquire_run(jobs.a_start(job.place.run, schedule=jobs.SLOW, on_existing="takeover"))
+    now = Job(client, place, schedule=jobs.SLOW)
+    edited(client, now, jobs.HALVING, at_step, "loss spikes")
+    now.hold(25)
+    client.rollback_run(
+        place.run, 20, expected_revision=2, reason="later ones too", keep_edits=True, author="ben@node"
+    )
+    place = lost.come_back(lost.remembered(first=7, held=False), incarnation="new")
+    assert (place.repaired, place.branch, place.frontier) == (True, 3, 8)
+    jobs.stepped(client, place, 30)
+    halved = jobs.torch_bits(jobs.torch_step(0.5), 31)
+    if at_step == 12:
+        assert place.lost_edits == ()
+        assert stored(client, place.run, 8, 31) == SLOW_BITS[8:12] + halved[12:31]
+        (edit,) = client.explain(place.run, 12).edits
+        assert (edit.author, edit.reason, edit.effective_step) == ("ann@node", "loss spikes", 12)
+    else:  # the job has gone past it
+        assert [each.edit.reason for each in place.lost_edits] == ["loss spikes"]
+        assert stored(client, place.run, 8, 31) == SLOW_BITS[8:31]

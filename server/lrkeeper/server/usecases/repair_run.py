@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 from lrkeeper.errors import RunExists
@@ -11,11 +12,11 @@ from lrkeeper.schedules.cursor import EVALUATOR_VERSION
 from lrkeeper.schedules.table import Table
 from lrkeeper.server.runs.acquire import Checkpoint, Known, Start
 from lrkeeper.server.runs.differences import groups_difference
-from lrkeeper.server.runs.lineage import Lineage, end_of
+from lrkeeper.server.runs.lineage import Lineage, end_of, having
 from lrkeeper.server.runs.records import Edit, Incarnation, LostEdit, Run, base_row
 from lrkeeper.server.runs.repair import Remembered, compare, ended, is_repair_of, own_fence, plan
 from lrkeeper.server.storage.contract import Transaction
-from lrkeeper.server.usecases.keeper import lineage_of
+from lrkeeper.server.usecases.keeper import lineage_of, still_to_act
 from lrkeeper.server.usecases.lost_edits import noted_lost, told
 from lrkeeper.server.usecases.put_back import opened
 from lrkeeper.server.usecases.repaired_branches import (
@@ -85,10 +86,11 @@ def mend(tx: Transaction, start: Start, remembered: Remembered, known: Known | N
         if todo.action == "extend":
             timeline, new = extended(tx, timeline, remembered, todo, fence, now)
         elif todo.action == "anew":
-            timeline, new = begun_anew(tx, start, timeline, remembered, todo, fence, now, alike=alike)
-        acts_no_more = (
-            ended(before, timeline.edits, remembered, run.frontier) if todo.action != "nothing" else []
-        )
+            later = _later(tx, start, lineage, todo.frontier - 1) if alike else None
+            timeline, new = begun_anew(tx, start, timeline, remembered, todo, fence, now, later)
+        if todo.action != "nothing":
+            frontier = min(run.frontier, todo.frontier)
+            acts_no_more = ended(before, timeline.edits, remembered, frontier)
         if todo.fork is not None:
             timeline = forked(tx, timeline, remembered, todo.fork, now)
     changed = _ranked(tx, start, timeline.run, known, remembered, fence, now)
@@ -149,7 +151,7 @@ def _made(tx: Transaction, start: Start, remembered: Remembered, now: int) -> Me
     )
     tx.insert_run(run)
     timeline, new = begun_anew(
-        tx, start, Timeline(run, NO_BRANCH, []), remembered, todo, run.fence, now, alike=False
+        tx, start, Timeline(run, NO_BRANCH, []), remembered, todo, run.fence, now, None
     )
     tx.insert_incarnation(_incarnation(start, timeline.run, now))
     lost = noted_lost(tx, run, remembered, [], new, now)
@@ -157,6 +159,15 @@ def _made(tx: Transaction, start: Start, remembered: Remembered, now: int) -> Me
     place = Checkpoint(run.uid, timeline.run.branch, start.checkpoint.step)
     log = (("run made again", facts), *told(run, lost, now))
     return Mended(replace(start, checkpoint=place), True, True, lost, log)
+
+
+def _later(tx: Transaction, start: Start, lineage: Lineage, step: int) -> list[Edit]:
+    """Return the edits that the run's timeline has after a step, as far back as it has the start's param groups.
+
+    What a branch has taken over is no such edit: it was evaluated at the branch's origin, not a step before, to act.
+    """
+    alike = tuple(takewhile(lambda branch: not groups_difference(start.groups, branch.groups), lineage))
+    return still_to_act(tx, alike, having(alike, alike[0], step), step)
 
 
 def _ranked(

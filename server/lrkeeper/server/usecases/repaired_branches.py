@@ -55,17 +55,17 @@ def begun_anew(
     todo: Plan,
     fence: int | None,
     now: int,
-    *,
-    alike: bool,
+    later: Sequence[Edit] | None,
 ) -> tuple[Timeline, list[Edit]]:
     """Begin a branch at the first remembered row; return the edits that the rows show, too.
 
-    Edits that are to act after the rows go on to act there. Raises InvalidArgument.
+    `later` are edits of the run that act after the rows, and go on to act there; None where the run has other
+    param groups. Raises InvalidArgument.
     """
     run, first = timeline.run, remembered.rows[0]
     fresh = timeline.branch is NO_BRANCH
     step, revision = todo.first_step, max(run.revision, remembered.revision) + (0 if fresh else 1)
-    same = alike and timeline.branch.origin.definition == start.definition
+    same = later is not None and timeline.branch.origin.definition == start.definition
     branch = Branch(
         run_uid=run.uid,
         branch=todo.branch,
@@ -101,8 +101,7 @@ def begun_anew(
         edits += back.edits
         new += back.edits
         cursor = back.cursor
-    if alike:
-        edits += _moved_to(branch, _to_act(timeline.edits, todo.frontier), edits, revision)
+    edits += _moved_to(branch, later or (), edits, revision)
     for edit in edits:
         tx.insert_edit(edit)
     run = replace(
