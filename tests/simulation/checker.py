@@ -90,14 +90,25 @@ def one_bit_pattern(h: Indexed) -> Iterator[str]:
         where = answer["run_uid"], answer["branch"], answer["step"]
         yield from other(h.age(answer), *where, answer["rows"][0], answer["message"])
     own: dict[tuple[str, int], str] = {}
-    ages: dict[tuple[str, int], int] = {}  # of the answer by which a rank first held a step's row
+    taken: dict[
+        str, int
+    ] = {}  # where a rank has taken its run last: what it asked for before, it does not hold
+    ages: dict[tuple[str, int, int], int] = {}  # of the answer by which a rank first held a branch's step
     for e in h.events:
-        if e["event"] == "returned" and "end" in e:
-            call = h.calls[e["message"]]
-            for step in range(call["from_step"], e["end"]):
-                ages.setdefault((call["client"], step), h.age(e))
+        if e["event"] == "returned":
+            call, answer = (
+                h.calls[e["message"]],
+                h.events[e["answer"]],
+            )  # which may be of a life that is over by now
+            client = call["client"]
+            if call["method"] == "acquire_run":
+                taken[client] = e["place"]
+                ages.setdefault((client, answer["branch"], answer["step"]), h.age(answer))
+            elif call["method"] == "next_lr" and call["place"] > taken[client]:
+                for step in range(call["from_step"], e["end"]):
+                    ages.setdefault((client, call["branch"], step), h.age(answer))
         elif e["event"] == "used":
-            age = ages.get((e["client"], e["step"]), h.age(e))
+            age = ages.get((e["client"], e["branch"], e["step"]), h.age(e))
             yield from other(age, e["run_uid"], e["branch"], e["step"], e["row"], e["client"])
             before = own.setdefault((e["client"], e["step"]), e["row"])
             if not e["row"].startswith(before):  # there may be more param groups

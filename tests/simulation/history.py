@@ -14,9 +14,10 @@ class History:
         self._time = time
         self.events: list[dict[str, Any]] = []
 
-    def note(self, event: str, **facts: Any) -> None:
-        """Write an event down."""
+    def note(self, event: str, **facts: Any) -> int:
+        """Write an event down; return its place."""
         self.events.append({"event": event, "at": round(self._time(), 6), **facts})
+        return len(self.events) - 1
 
     def text(self) -> str:
         """Return the events as JSON, one a line."""

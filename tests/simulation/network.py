@@ -39,14 +39,14 @@ class Network:
             world.loop.call_later(again, self._send, client, message, method, parse, data, answer, False)
         timer = world.loop.call_later(deadline, _give_up, answer)
         try:
-            found = await answer
+            found, place = await answer
         except (Refused, Unanswered) as error:
             reason = error.reason if isinstance(error, Refused) else None
             world.history.note("refused" if reason else "unanswered", message=message, reason=reason)
             raise
         finally:
             timer.cancel()
-        world.history.note("returned", message=message, **received_facts(method, found))
+        world.history.note("returned", message=message, answer=place, **received_facts(method, found))
         return found
 
     def _send(
@@ -94,20 +94,21 @@ class Network:
         if not server.alive:
             return
         if isinstance(found, Refused):
-            history.note("answered", message=message, server=server.name, reason=found.reason)
+            place = history.note("answered", message=message, server=server.name, reason=found.reason)
         else:
-            history.note(
+            place = history.note(
                 "answered", message=message, server=server.name, reason=None, **answer_facts(method, found)
             )
         if not world.faults.fires("answer_lost"):
-            world.loop.call_later(self._delay(), _give, answer, found)
+            world.loop.call_later(self._delay(), _give, answer, found, place)
 
 
-def _give(answer: asyncio.Future[Any], found: Any) -> None:
+def _give(answer: asyncio.Future[Any], found: Any, place: int) -> None:
+    """Give a client what came; `place` is where the history has it as answered, once of several times."""
     if isinstance(found, Refused):
         _fail(answer, found)
     elif not answer.done():
-        answer.set_result(found)
+        answer.set_result((found, place))
 
 
 def _fail(answer: asyncio.Future[Any], error: Exception) -> None:

@@ -6,10 +6,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.simulation.checker import Indexed, one_bit_pattern
 from tests.simulation.faults import RATES
+from tests.simulation.history import History
 from tests.simulation.many import noticed
 from tests.simulation.mutants import MUTANTS, caught_by
 from tests.simulation.run import simulate
@@ -49,6 +52,35 @@ def test_a_seed_gives_the_same_history_byte_for_byte_in_another_process() -> Non
     }
     here = "".join(f"{simulate(seed).history.text()}\n" for seed in seeds)
     assert found == {here.encode()}
+
+
+@pytest.mark.parametrize(
+    ("sent", "used", "kept"), [("before", "aa", True), ("after", "aa", False), ("before", "cc", False)]
+)
+def test_a_row_is_of_the_database_that_sent_it(sent: str, used: str, kept: bool) -> None:
+    """A rank is sent "aa" of a step just before a backup is put back, or after it, and gets it later; others "bb"."""
+    history = History(lambda: 0.0)
+
+    def answered(message: str, client: str, method: str, **facts: Any) -> int:
+        asked = {"run_uid": "run", "branch": 1, "from_step": 1}
+        history.note("call", message=message, client=client, method=method, **asked)
+        return history.note("answered", message=message, server="a", reason=None, **facts)
+
+    for client in ("rank", "other"):
+        place = {"run_uid": "run", "branch": 1, "step": 0, "rows": ["00"]}
+        taken = answered(f"{client}'s run", client, "acquire_run", **place)
+        history.note("returned", message=f"{client}'s run", answer=taken, branch=1)
+    history.note("backup")
+    rows = 0
+    for when in ("before", "after"):
+        if when == "after":
+            history.note("restored")
+        if when == sent:
+            rows = answered("rank's step", "rank", "next_lr", first_step=1, rows=["aa"])
+    answered("other's step", "other", "next_lr", first_step=1, rows=["bb"])
+    history.note("returned", message="rank's step", answer=rows, end=2)
+    history.note("used", client="rank", run_uid="run", branch=1, step=1, row=used)
+    assert (list(one_bit_pattern(Indexed(history.events))) == []) == kept
 
 
 def test_two_seeds_give_two_histories() -> None:
