@@ -79,7 +79,7 @@ class Timeline:
         if self.parent is not None:
             before = list(struct.unpack(f"<{len(self.parent.bases)}d", bytes.fromhex(self._parents())))
             return before + self.currents[len(before) :]
-        kind, number = meaning(self.branch["definition"])
+        kind, number = meaning((self.ruling(self.origin) or self.branch)["definition"])
         if self.origin > 0:  # it began where a job stood
             return list(_doubles(self.branch["origin_values"]))
         if kind == "exponential":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from tests.simulation.faults import RATES
 from tests.simulation.history import History
 from tests.simulation.many import noticed
 from tests.simulation.mutants import MUTANTS, caught_by
+from tests.simulation.reference import Timeline, hexed
 from tests.simulation.run import simulate
 
 _SEEDS = 60
@@ -81,6 +83,23 @@ def test_a_row_is_of_the_database_that_sent_it(sent: str, used: str, kept: bool)
     history.note("returned", message="rank's step", answer=rows, end=2)
     history.note("used", client="rank", run_uid="run", branch=1, step=1, row=used)
     assert (list(one_bit_pattern(Indexed(history.events))) == []) == kept
+
+
+@pytest.mark.parametrize(("edited", "value"), [(False, 4.0), (True, 2.0)])
+def test_a_branch_that_begins_anew_at_step_0_has_the_value_of_what_rules_there(
+    edited: bool, value: float
+) -> None:
+    """A repair begins one with the definition that the job brings, and an edit for the row that it remembers."""
+    here = {"run_uid": "run", "branch": 3}
+
+    def definition(number: int) -> str:
+        return json.dumps({"expression": {"text": f"base * ({number} + step / 1048576)"}})
+
+    branch = {**here, "parent": 1, "fork_step": None, "origin_step": 0, "definition": definition(4)}
+    edit = {**here, "revision": 6, "effective_step": 0, "definition": definition(2)}
+    group = {**here, "place": 0, "initial": 1.0, "current": 1.0}
+    tables = {"branches": [branch], "edits": [edit] * edited, "blocks": [], "param_groups": [group]}
+    assert Timeline(tables, "run", 3).values(1) == {0: hexed([value])}
 
 
 def test_two_seeds_give_two_histories() -> None:
