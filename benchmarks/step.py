@@ -2,10 +2,11 @@
 
     python -m benchmarks.step [--steps 1000000] [--groups 1 2 8 100]
 
-A server process, and in this one: torch's StepLR, RemoteLR and the drop-in, in alternating rounds. Between two steps
-the job does nothing for as long as it takes to make a step last --pace microseconds, so that windows are fetched as
-often as in a real job of that pace and horizon. Prints medians and 99.9th percentiles of a step in microseconds, as
-ratios to torch's of the same run, and how many fetches were inside the measurement.
+A server process, and in this one a loop as a training job has it: before each step a piece of work in C++ without the
+interpreter's lock, so that the background's fetches run when they would in a job. torch's StepLR, RemoteLR and the
+drop-in step in turn in the same loop, so that whatever disturbs one disturbs all. The horizon is set to about --window
+steps. Prints percentiles of a step in microseconds and as ratios to torch's of the same run, and how many
+fetches were inside the measurement.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import sys
 import tempfile
 import time
 import warnings
+from array import array
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,12 +26,11 @@ from typing import Any
 import torch
 from torch.optim import lr_scheduler as torch_schedulers
 
-from lrkeeper import Client, RemoteLR, lr_scheduler
+from lrkeeper import RemoteLR, lr_scheduler
+from lrkeeper import client as clients
 from lrkeeper import schedules as S
-from lrkeeper.torch import supply
 from tests.support.server import ServerProcess
 
-ROUNDS = 10
 KINDS = ("torch", "RemoteLR", "drop-in")
 
 
@@ -48,18 +50,30 @@ def schedulers(groups: int, name: str) -> dict[str, Any]:
     return found
 
 
-def measure(scheduler: Any, steps: int, pace: float) -> list[float]:
-    """Return what each of the steps took, in microseconds."""
-    clock, step = time.perf_counter, scheduler.step
-    found = []
+class Job:
+    """What a training job does between two steps of its scheduler: work in C++ without the interpreter's lock."""
+
+    def __init__(self, size: int) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self._a, self._b = (torch.randn(size, size, generator=generator) for _ in "ab")
+        self._out = torch.empty(size, size)
+
+    def __call__(self) -> None:
+        torch.mm(self._a, self._b, out=self._out)
+
+
+def measure(found: dict[str, Any], steps: int, job: Job) -> dict[str, array[float]]:
+    """Return what each step took, in seconds: all kinds in turn, each after a piece of work of its own."""
+    clock = time.perf_counter
+    taken = {kind: array("d") for kind in found}
+    pairs = [(scheduler.step, taken[kind].append) for kind, scheduler in found.items()]
     for _ in range(steps):
-        before = clock()
-        step()
-        after = clock()
-        found.append(after - before)
-        while clock() - before < pace:
-            pass
-    return [1e6 * seconds for seconds in found]
+        for step, note in pairs:
+            job()
+            before = clock()
+            step()
+            note(clock() - before)
+    return taken
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -67,38 +81,29 @@ def percentile(values: Sequence[float], share: float) -> float:
     return values[min(len(values) - 1, int(share * len(values)))]
 
 
-def compare(groups: int, steps: int, pace: float, name: str) -> None:
+def compare(groups: int, steps: int, job: Job, name: str) -> None:
     """Measure one number of param groups and print a line a kind."""
     found = schedulers(groups, name)
-    fetches = [0]
-    call = supply.Supply._call
+    fetches: Counter[str] = Counter()
+    call = clients.Client.next_lr
 
-    def counted(*args: Any, **kwargs: Any) -> Any:
-        fetches[0] += 1
-        return call(*args, **kwargs)
+    def counted(self: Any, place: Any, *rest: Any, **options: Any) -> Any:
+        fetches["RemoteLR" if place.run == f"{name}-remote" else "drop-in"] += 1
+        return call(self, place, *rest, **options)
 
-    supply.Supply._call = counted  # type: ignore[method-assign]
-    taken: dict[str, list[float]] = {kind: [] for kind in KINDS}
-    inside = dict.fromkeys(KINDS, 0)
+    clients.Client.next_lr = counted  # type: ignore[method-assign]
     try:
-        for kind in KINDS:
-            measure(found[kind], 2000, pace)  # until the windows have their size
-        for _ in range(ROUNDS):
-            for kind in KINDS:
-                before = fetches[0]
-                taken[kind] += measure(found[kind], steps // ROUNDS, pace)
-                inside[kind] += fetches[0] - before
+        measure(found, 5000, job)  # until the windows have their size
+        fetches.clear()
+        taken = measure(found, steps, job)
     finally:
-        supply.Supply._call = call  # type: ignore[method-assign]
+        clients.Client.next_lr = call  # type: ignore[method-assign]
     own = sorted(taken["torch"])
     for kind in KINDS:
         values = sorted(taken[kind])
-        median, high = percentile(values, 0.5), percentile(values, 0.999)
-        print(
-            f"{groups:6d} {kind:9s} median {median:7.2f} us = {median / percentile(own, 0.5):5.2f} x   "
-            f"p99.9 {high:8.2f} us = {high / percentile(own, 0.999):5.2f} x   {inside[kind]} fetches",
-            flush=True,
-        )
+        shares = [(percentile(values, share), percentile(own, share)) for share in (0.5, 0.99, 0.999)]
+        figures = "   ".join(f"{1e6 * value:7.2f} us = {value / base:4.2f} x" for value, base in shares)
+        print(f"{groups:6d} {kind:9s} {figures}   {fetches[kind]:5d} fetches", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -110,23 +115,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--steps", type=int, default=1_000_000, help="steps of each kind, for each number of groups"
     )
     parser.add_argument("--groups", type=int, nargs="+", default=[1, 2, 8, 100])
-    parser.add_argument("--pace", type=float, default=50.0, help="microseconds a step lasts at least")
-    parser.add_argument("--window", type=int, default=900, help="steps ahead that are held, by the horizon")
+    parser.add_argument(
+        "--job", type=int, default=96, help="n of the n x n matrices multiplied before a step"
+    )
+    parser.add_argument("--window", type=int, default=2050, help="steps ahead that are held, by the horizon")
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
+    torch.set_num_threads(1)  # the other core is the server's
+    job = Job(options.job)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         with ServerProcess(path / "runs.sqlite3", log=path / "server.log") as server:
             os.environ["LRKEEPER_SERVER"] = server.address
-            pace = options.pace * 1e-6
-            os.environ["LRKEEPER_HORIZON"] = str(options.window * pace)
             print(
-                f"{options.steps} steps of each kind, {options.pace:.0f} us a step, windows of {options.window} steps"
+                f"{options.steps} steps of each kind; median, 99th and 99.9th percentile, as ratios to torch's"
             )
             for groups in options.groups:
-                compare(groups, options.steps, pace, f"step-{groups}")
-            with Client(server.address) as client:
-                print(f"{sum(1 for _ in client.list_runs())} runs")
+                pace = seconds_a_round(groups, job)
+                os.environ["LRKEEPER_HORIZON"] = str(options.window * pace)
+                compare(groups, options.steps, job, f"step-{groups}")
+
+
+def seconds_a_round(groups: int, job: Job) -> float:
+    """Return about how long it takes until the next step of the same scheduler."""
+    parameters = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(groups)]
+    optimizer = torch.optim.SGD(parameters, lr=0.1)
+    optimizer.step()
+    scheduler = torch_schedulers.StepLR(optimizer, 1000)
+    before, rounds = time.perf_counter(), 3000
+    measure(dict.fromkeys(KINDS, scheduler), rounds, job)
+    return (time.perf_counter() - before) / rounds
 
 
 if __name__ == "__main__":

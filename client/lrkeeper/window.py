@@ -36,6 +36,20 @@ def window_size(horizon: float, seconds_a_step: float, before: int, most: int) -
     return int(max(1, min(most, before * GROWTH, wanted)))
 
 
+def ask_at(end: int, step: int, size: int) -> Ask | None:
+    """Return what to ask for at a step: at half a window or less, so much that a whole one is held.
+
+    Args:
+        end: the first step that is not held.
+        step: where the job is.
+        size: how many steps ahead to hold.
+    """
+    held = end - 1 - step
+    if size == 1 or held < 0 or held > size // 2:
+        return None
+    return Ask(end, size - held)
+
+
 class Stock:
     """Committed rows of one branch that a client holds, in order of steps without gap.
 
@@ -86,11 +100,8 @@ class Stock:
         self.end = 0
 
     def ask(self, step: int, size: int) -> Ask | None:
-        """Return what to ask for at a step: at half a window or less, so much that a whole one is held."""
-        held = self.end - 1 - step
-        if size == 1 or held < 0 or held > size // 2:
-            return None
-        return Ask(self.end, size - held)
+        """Return what to ask for at a step, as `ask_at` does."""
+        return ask_at(self.end, step, size)
 
     def __iter__(self) -> Iterator[Window]:
         return iter(self._windows)

@@ -560,11 +560,11 @@ def with_rows_ahead(windows: int = 1) -> tuple[Any, int]:
     training = Training(0.1, 0.02)
     scheduler = made(training)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lrkeeper.torch.supply.window_size", lambda *_: 24)
+        patch.setattr("lrkeeper.torch.pace.window_size", lambda *_: 24)
         for _ in range(500):
             training.epochs(scheduler, 1)
             state = saved(scheduler)
-            held = position(scheduler)._supply._stock.end - 1 - scheduler.last_epoch
+            held = position(scheduler)._supply.end - 1 - scheduler.last_epoch
             if held >= 12 and len(state["lrkeeper"]["ahead"]) == windows:
                 return state, held
             time.sleep(0.005)

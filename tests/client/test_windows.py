@@ -96,7 +96,7 @@ def held(scheduler: Any) -> int:
     position = scheduler._hold.position
     if position.ticket is None:
         return 0
-    return max(0, int(position._supply._stock.end - 1 - position.ticket.step))
+    return max(0, int(position._supply.end - 1 - position.ticket.step))
 
 
 def wide(scheduler: Any, steps: int = 8) -> None:
@@ -255,7 +255,7 @@ def test_a_call_in_the_background_that_fails_is_made_again_before_the_rows_run_o
     relay: Relay, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lrkeeper.torch.supply._PATIENCE", 0.0)
-    monkeypatch.setattr("lrkeeper.torch.supply._PAUSE", 0.01)
+    monkeypatch.setattr("lrkeeper.torch.ahead._PAUSE", 0.01)
     scheduler = RemoteLR(Training().optimizer, FALLING, horizon=2)
     at_pace(scheduler, 30, pace=0.005)
     relay.refuse["NextLr"] = [grpc.StatusCode.UNAVAILABLE] * 5

@@ -13,6 +13,7 @@ from lrkeeper.local import LocalRuns
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.given import Given
 from lrkeeper.torch import launch, resuming
+from lrkeeper.torch.ahead import AWAY
 from lrkeeper.torch.broadcast import agreed, asker, shares
 from lrkeeper.torch.fetching import Fetching
 from lrkeeper.torch.options import Options
@@ -21,7 +22,6 @@ from lrkeeper.torch.quick import Quick
 from lrkeeper.torch.remembering import remembered
 from lrkeeper.torch.runs import Runs
 from lrkeeper.torch.source import check_answers
-from lrkeeper.torch.supply import AWAY
 from lrkeeper.torch.ticket import Ticket
 from lrkeeper.torch.walk import Walk
 

@@ -14,9 +14,9 @@ from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.composable.parameters import filled
 from lrkeeper.settings import RUN
 from lrkeeper.torch import resuming
+from lrkeeper.torch.ahead import AWAY
 from lrkeeper.torch.holder import Holder, at_start
 from lrkeeper.torch.outage import held_over
-from lrkeeper.torch.supply import AWAY
 from lrkeeper.torch.ticket import Ticket, more_to_state, unopened
 
 _LOOK_SECONDS = 3.0

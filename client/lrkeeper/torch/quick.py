@@ -6,19 +6,18 @@ Whatever is out of the ordinary is left to the slow way, before anything has cha
 
 from __future__ import annotations
 
-import sys
 import weakref
-from array import array
 from collections.abc import Callable
-from operator import is_, itemgetter
+from queue import Empty
 from typing import Any, TypeAlias
 
 from torch.optim.lr_scheduler import LRScheduler
 
-from lrkeeper.schedules.table import Table
+from lrkeeper.torch.lane import Coming, Lane
 
 _torch_step = LRScheduler.step
-_lr_of = itemgetter("lr")
+
+_ENDED = Lane(1, 0, 0, -1)
 
 More: TypeAlias = Callable[["Quick"], bool]
 
@@ -32,15 +31,14 @@ class Quick:
         more: a method that gives it rows through `load`, and says whether it did.
     """
 
-    __slots__ = ("_first", "_groups", "_index", "_more", "_rows", "_stop", "_stride", "_was")
+    __slots__ = ("_at", "_coming", "_groups", "_lane", "_more", "_was")
 
     def __init__(self, optimizer: Any, step: int, more: More) -> None:
         self._groups = optimizer.param_groups
         self._more = weakref.WeakMethod(more)  # whom it belongs to holds this one
         self._was = [group["lr"] for group in self._groups]
-        self._first, self._index, self._stop = step, 0, -1
-        self._rows: Any = ()
-        self._stride = 1
+        self._lane, self._at = _ENDED, Lane(1, step, 0, 0)
+        self._coming: Coming
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _nothing, ()  # a copy takes its first step the slow way
@@ -48,31 +46,48 @@ class Quick:
     @property
     def step(self) -> int:
         """The step whose row the groups have."""
-        return self._first + self._index
+        return self._at.step
 
     @property
     def written(self) -> tuple[float, ...]:
         """What was written into the groups last."""
         return tuple(map(float, self._was))
 
-    def load(self, table: Table, step: int, stop: int) -> None:
-        """Take rows from a table that has the step after `step`; ask again for step `stop`."""
-        data = table.data
-        if sys.byteorder == "big":
-            swapped = array("d", data)
-            swapped.byteswap()
-            data = swapped.tobytes()
-        self._rows = memoryview(data).cast("d")
-        self._stride = table.count
-        self._first = table.first_step
-        self._index = step - table.first_step
-        self._stop = min(stop, table.end_step) - table.first_step
+    def load(self, lane: Lane, coming: Coming) -> None:
+        """Take steps from a lane; at its end go on with what is coming, or ask for more."""
+        self._at.closed = True
+        self._lane = self._at = lane
+        self._coming = coming
 
     def end(self) -> None:
-        """Ask for more before the next step."""
-        self._stop = -1
+        """Ask for more before the next step. Any thread may call this."""
+        self._lane = _ENDED
+
+    def close(self) -> None:
+        """Take no more steps."""
+        self._lane = _ENDED
+        self._at.closed = True
+
+    def _goes_on(self) -> bool:
+        """Go on with what has come. All that this touches is cold, so it touches little."""
+        coming, lane = self._coming, self._lane
+        if lane.index + 1 < lane.stop:
+            return True  # it has become longer meanwhile
+        try:
+            found = coming.look()
+        except Empty:
+            return False
+        if not isinstance(found, Lane) or found.first_step != lane.end_step:
+            coming.take_back(found)
+            return False
+        self._lane = self._at = found
+        lane.closed = found.taken = True
+        coming.go_on(found)
+        return True
 
     def _has_more(self) -> bool:
+        if self._lane is not _ENDED and self._goes_on():  # otherwise someone wants it to ask
+            return True
         more = self._more()
         return more is not None and more(self)
 
@@ -84,11 +99,13 @@ class QuickFollower(Quick):
 
     def take(self, scheduler: Any) -> bool:
         """Take a step; False, and nothing has changed, if it must be taken the slow way."""
-        index = self._index + 1
-        if index >= self._stop:
+        lane = self._lane
+        index = lane.index + 1
+        if index >= lane.stop:
             if not self._has_more():
                 return False
-            index = self._index + 1
+            lane = self._lane
+            index = lane.index + 1
         groups = self._groups
         if scheduler.optimizer.param_groups is not groups:
             return False
@@ -97,10 +114,18 @@ class QuickFollower(Quick):
             group = groups[0]
             if group["lr"] is not was[0]:
                 return False
-            group["lr"] = value = self._rows[index]
+            group["lr"] = value = lane.rows[index]
             self._was = row = [value]
+        elif len(groups) == len(was) == 2:
+            first, second = groups
+            if first["lr"] is not was[0] or second["lr"] is not was[1]:
+                return False
+            rows = lane.rows
+            self._was = row = [rows[2 * index], rows[2 * index + 1]]
+            first["lr"], second["lr"] = row
         else:
-            row = self._rows[index :: self._stride].tolist()
+            start = index * lane.groups
+            row = lane.rows[start : start + lane.groups].tolist()
             if len(groups) != len(row):
                 return False
             for place, (group, before, value) in enumerate(zip(groups, was, row)):  # noqa: B905 - as long
@@ -110,7 +135,7 @@ class QuickFollower(Quick):
                     return False
                 group["lr"] = value
             self._was = row
-        self._index = index
+        lane.index = index
         scheduler.last_epoch += 1
         scheduler._step_count += 1
         scheduler._last_lr = row.copy()
@@ -128,25 +153,36 @@ class QuickDropIn(Quick):
 
     def take(self, scheduler: Any) -> bool:
         """Take a step; False, and nothing has changed, if it must be taken the slow way."""
-        index = self._index + 1
-        if index >= self._stop:
+        lane = self._lane
+        index = lane.index + 1
+        if index >= lane.stop:
             if not self._has_more():
                 return False
-            index = self._index + 1
+            lane = self._lane
+            index = lane.index + 1
         groups, was = self._groups, self._was
         if scheduler.optimizer.param_groups is not groups or len(groups) != len(was):
             return False
-        if not all(map(is_, map(_lr_of, groups), was)):
-            return False
+        if len(was) == 2:  # as many as most have that have several: with weight decay and without
+            if groups[0]["lr"] is not was[0] or groups[1]["lr"] is not was[1]:
+                return False
+        else:
+            for group, before in zip(groups, was):  # noqa: B905 - as long
+                if group["lr"] is not before:
+                    return False
         epoch, count, last = scheduler.last_epoch, scheduler._step_count, scheduler._last_lr
         try:
             _torch_step(scheduler)
             lrs = scheduler._last_lr  # what torch has put into the groups
-            row = self._rows[index :: self._stride].tolist()
+            rows = lane.rows
+            if lane.groups == 2:
+                row = [rows[2 * index], rows[2 * index + 1]]
+            else:
+                row = rows[index * lane.groups : (index + 1) * lane.groups].tolist()
             if lrs != row:
                 lrs = scheduler._last_lr = [_written(*each) for each in zip(groups, lrs, row, strict=True)]
             self._was = lrs.copy()
-            self._index = index
+            lane.index = index
         except BaseException:  # torch's books and the place on the run move together
             scheduler.last_epoch, scheduler._step_count, scheduler._last_lr = epoch, count, last
             for group, before in zip(groups, was, strict=False):
@@ -173,11 +209,13 @@ class QuickDropInOfOne(Quick):
 
     def take(self, scheduler: Any) -> bool:
         """Take a step; False, and nothing has changed, if it must be taken the slow way."""
-        index = self._index + 1
-        if index >= self._stop:
+        lane = self._lane
+        index = lane.index + 1
+        if index >= lane.stop:
             if not self._has_more():
                 return False
-            index = self._index + 1
+            lane = self._lane
+            index = lane.index + 1
         group, before = self._group, self._lr
         if group["lr"] is not before:
             return False
@@ -188,12 +226,12 @@ class QuickDropInOfOne(Quick):
         try:
             _torch_step(scheduler)
             lr = group["lr"]
-            value = self._rows[index]
+            value = lane.rows[index]
             if lr != value:
                 lr = _written(group, lr, value)
                 scheduler._last_lr = [lr]
             self._lr = lr
-            self._index = index
+            lane.index = index
         except BaseException:  # torch's books and the place on the run move together
             scheduler.last_epoch, scheduler._step_count, scheduler._last_lr = epoch, count, last
             group["lr"] = self._lr = before

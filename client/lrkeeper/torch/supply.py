@@ -5,38 +5,38 @@ from __future__ import annotations
 import logging
 import random
 import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
 from lrkeeper import errors
 from lrkeeper.client import Client
 from lrkeeper.schedules import Schedule
-from lrkeeper.schedules.composable.closed_form import counted
 from lrkeeper.schedules.cursor import FAILURES
 from lrkeeper.schedules.given import NOTHING, Given
+from lrkeeper.torch.ahead import AWAY, KEPT, Ahead, foreseeable
 from lrkeeper.torch.broadcast import asker, share, shares
 from lrkeeper.torch.fetching import Fetching
+from lrkeeper.torch.lane import Coming, Lane
+from lrkeeper.torch.pace import Pace
 from lrkeeper.torch.runs import Runs
 from lrkeeper.torch.ticket import Ticket
 from lrkeeper.views import Window
-from lrkeeper.window import Stock, window_size
+from lrkeeper.window import Stock
 
 _log = logging.getLogger("lrkeeper")
 
-MOST = 4096
-"""More steps than this are in no answer."""
+_LANES = 3
+"""So many are remembered, and the steps that are in them."""
 
-_KEPT = 64
-"""Steps that are held behind the present one, should the database have lost them: other ranks may be there."""
-
-_PAUSE = 1.0  # seconds between background tries that fail
+_PAUSE = 1.0  # seconds until the next ask in the background after one that failed
 _PATIENCE = 2.0  # seconds that one of them goes on trying
 
 LOST = (errors.StoreChanged, errors.UnknownFence, errors.BranchNotFound, errors.RunNotFound)
 """What a database says that has been put back from an older backup."""
-
-AWAY = (errors.ServerUnavailable, errors.DeadlineExceeded, errors.StorageUnavailable)
-"""What passes by itself."""
 
 
 class Supply:
@@ -47,52 +47,76 @@ class Supply:
     Args:
         horizon: seconds of values to hold; 0: one step at a time.
         max_stall: seconds a step waits for a rank that is far behind.
+        alarm: a method that is called in the background once a call there has failed.
     """
 
-    def __init__(self, horizon: float, max_stall: float) -> None:
+    def __init__(
+        self, horizon: float, max_stall: float, alarm: weakref.WeakMethod[Callable[[], None]]
+    ) -> None:
         self._horizon = horizon
         self._max_stall = max_stall
+        self._alarm = alarm
         self._stock = Stock()
-        self._fetching: Fetching[Window] = Fetching()
-        self._size = 1
+        self._fetching: Fetching[Window | Lane] = Fetching(alarm)
+        self._lanes: deque[Lane] = deque(maxlen=_LANES)  # those that the job has gone over to
+        self._pace = Pace(1)
         self._known: tuple[int, Schedule] | None = None
-        self._marked = (0, 0.0)  # a step, and when the job came to it
         self._not_before = 0.0
-        self.frontier = 0
-        """The highest that the run is known to have."""
+        self._frontier = 0
         self._fenced: errors.RunFenced | None = None
         self.lost = False
         """Whether a call in the background was answered by a database that has lost the run, or some of it."""
 
     def begin(self, frontier: int = 0, windows: tuple[Window, ...] = ()) -> None:
         """Hold only these: the branch, or the fence, is another one now."""
+        self._ask_anew()
         self._stock.clear()
         self._known = None
         for window in windows:
             self._add(window)
-        self._fetching = Fetching()
-        self._not_before, self.lost, self._fenced = 0.0, False, None
-        self.frontier = max([frontier, *(window.frontier for window in windows)])
+        self._fenced = None
+        self._frontier = max([frontier, *(window.frontier for window in windows)])
 
     def go_on(self, frontier: int) -> None:
         """Hold what is held, and ask as one that has the run anew: its database had lost some of it."""
-        self._fetching = Fetching()
-        self._not_before, self.lost = 0.0, False
-        self.frontier = frontier
+        self._ask_anew()
+        self._frontier = frontier
+
+    @property
+    def frontier(self) -> int:
+        """The highest that the run is known to have."""
+        self._enter()
+        return self._frontier
+
+    @property
+    def end(self) -> int:
+        """The first step that is not held."""
+        self._enter()
+        return self._stock.end
 
     @property
     def held(self) -> tuple[Window, ...]:
         """All rows that are held, in order of steps."""
+        self._enter()
         return tuple(self._stock)
 
     def at(self, step: int) -> Window | None:
         """Return what has a step's row, if it is held."""
+        self._enter()
         return self._stock.at(step)
+
+    @property
+    def coming(self) -> Coming:
+        """What comes in the background, for quick steps.
+
+        They go over to a lane that begins where the one before ends. Otherwise `look_ahead` sees what there is.
+        """
+        return Coming(self._fetching.look, self._lanes.append, self._fetching.take_back)
 
     def from_step(self, step: int) -> tuple[Window, ...]:
         """Return the rows held from a step on."""
         found = []
-        for window in self._stock:
+        for window in self.held:
             table = window.table
             assert table is not None
             if table.end_step > step:
@@ -109,10 +133,10 @@ class Supply:
         if (held := self._stock.at(step)) is not None:
             return held  # committed: whatever the step is given comes too late
         told = hangs_on(ticket.schedule, given)
-        self._measure(step)
+        self._pace = self._pace.measured(step, self._horizon)
         self._known = self._known or (ticket.revision, ticket.schedule)
         window = share(runs, lambda: self._obtained(runs, ticket, given, patience, told=told))
-        self._marked = (step, time.monotonic())
+        self._pace = replace(self._pace, at=time.monotonic())  # without the time it took
         self._add(window)
         return self._stock.at(step) or window
 
@@ -124,19 +148,18 @@ class Supply:
         step = ticket.step + 1
 
         def tried() -> Window:
-            found = self._fetching.collect()
+            found = self._collected()
             if found is None:
                 self._fetching.start(self._call(runs, ticket, step, 1, given, _PATIENCE))
-                before, at = self._marked
-                pace = (time.monotonic() - at) / max(1, step - before)
-                found = self._fetching.wait(min(1.0, 0.1 * pace))
+                pace = (time.monotonic() - self._pace.at) / max(1, step - self._pace.step)
+                found = self._window_of(self._fetching.wait(min(1.0, 0.1 * pace)))
             if isinstance(found, AWAY) or found is None:
                 raise errors.ServerUnavailable("the lrkeeper server cannot be reached yet")
             if isinstance(found, Exception):
                 raise found
             return found
 
-        if (held := self._stock.at(step)) is not None:
+        if (held := self.at(step)) is not None:
             return held
         self._add(share(runs, tried))
         return self.take(runs, ticket, given, _PATIENCE)
@@ -147,24 +170,31 @@ class Supply:
         `arriving`: the step that the job comes to by this call of the scheduler's `step`.
         """
         self._collect(runs)
-        self._stock.forget_before(ticket.step - _KEPT)
+        self._stock.forget_before(ticket.step - KEPT)
         if self._fetching.busy or time.monotonic() < self._not_before or not isinstance(asker(runs), Client):
             return
         if self._fenced is not None:
             return
-        if not self._looks_ahead(ticket) or self._stock.ask(ticket.step, self._size) is None:
+        if not self._looks_ahead(ticket) or self._stock.ask(ticket.step, self._pace.size) is None:
             return
-        self._measure(arriving)
-        ask = self._stock.ask(ticket.step, self._size)
-        if ask is not None:
+        self._pace = self._pace.measured(arriving, self._horizon)
+        ask = self._stock.ask(ticket.step, self._pace.size)
+        if ask is None:
+            return
+        if shares(runs):  # nobody may go on with it alone
             self._fetching.start(self._call(runs, ticket, *ask, NOTHING, _PATIENCE))
+        else:
+            self._fetching.start(self._ahead(runs, ticket))
 
     def next_look(self, step: int, *, soon: bool) -> int:
-        """Return the step at which to look ahead again: none of those before needs it, unless `soon`."""
-        end = self._stock.end
-        half = end - 1 - self._size // 2
-        if half > step and not soon and not self._fetching.busy:
-            return half
+        """Return the step before which to look ahead again: none of those before needs it, unless `soon`."""
+        end = self.end
+        if not soon:
+            if self._fetching.busy:
+                return end
+            half = end - 1 - self._pace.size // 2
+            if half > step:
+                return half + 1
         return min(end, step + max(1, (end - step) // 8))
 
     # Within.
@@ -172,17 +202,45 @@ class Supply:
     def _looks_ahead(self, ticket: Ticket) -> bool:
         return self._horizon > 0 and not ticket.one_by_one and foreseeable(ticket.schedule)
 
-    def _measure(self, step: int) -> None:
-        before, at = self._marked
-        now = time.monotonic()
-        if at and step > before:
-            self._size = window_size(self._horizon, (now - at) / (step - before), self._size, MOST)
-        self._marked = (step, now)
+    def _ask_anew(self) -> None:
+        """Forget what has been asked, and what stood against asking."""
+        self._enter()
+        for lane in self._lanes:
+            lane.closed = True
+        self._lanes.clear()  # what still comes to them is not wanted any more
+        self._fetching = Fetching(self._alarm)
+        self._not_before, self.lost = 0.0, False
+
+    def _enter(self) -> None:
+        """Put the rows into the stock that have come to the lanes."""
+        for lane in tuple(self._lanes):
+            self._empty(lane)
+
+    def _empty(self, lane: Lane) -> None:
+        if lane.pace is not None and lane.pace.at > self._pace.at:
+            self._pace = lane.pace
+        with suppress(IndexError):  # there are no more, or the background has let go of the last old one
+            while True:
+                self._add(lane.arrived.popleft())
+
+    def _window_of(self, found: Window | Lane | Exception | None) -> Window | Exception | None:
+        """Return what came; a lane is nobody's then, and its rows are in the stock."""
+        if not isinstance(found, Lane):
+            return found
+        found.closed = True
+        window = found.arrived[0]
+        self._empty(found)
+        return window
+
+    def _collected(self) -> Window | Exception | None:
+        """Return what has come in the background, once."""
+        self._enter()
+        return self._window_of(self._fetching.collect())
 
     def _collect(self, runs: Runs) -> None:
         """Take in what has come in the background; where all ranks must hold the same, only at a common step."""
         if not shares(runs):
-            self._take_in(self._fetching.collect())
+            self._take_in(self._collected())
 
     def _take_in(self, found: Window | Exception | None) -> None:
         if isinstance(found, Window):
@@ -208,7 +266,7 @@ class Supply:
             self._fenced = errors.RunFenced(str(found), **found.details)
 
     def _add(self, window: Window) -> None:
-        self.frontier = max(self.frontier, window.frontier)
+        self._frontier = max(self._frontier, window.frontier)
         if window.table is None:
             return
         if window.schedule is not None:
@@ -216,6 +274,19 @@ class Supply:
         elif self._known is not None and self._known[0] == window.revision:
             window = replace(window, schedule=self._known[1])
         self._stock.add(window)
+
+    def _ahead(self, runs: Runs, ticket: Ticket) -> Ahead:
+        client = asker(runs)
+        assert client is not None
+        return Ahead(
+            partial(client.next_lr, ticket.place, patience=_PATIENCE),
+            ticket.step,
+            self._stock.end,
+            self._known or (ticket.revision, ticket.schedule),
+            max(self._frontier, ticket.place.frontier),
+            self._pace,
+            self._horizon,
+        )
 
     def _call(
         self, runs: Runs, ticket: Ticket, from_step: int, count: int, given: Given, patience: float
@@ -230,7 +301,7 @@ class Supply:
             applied_step=ticket.step,
             revision=self._known[0] if self._known else ticket.revision,
             given=given,
-            frontier=max(self.frontier, ticket.place.frontier),
+            frontier=max(self._frontier, ticket.place.frontier),
             patience=patience,
         )
 
@@ -245,13 +316,14 @@ class Supply:
             raise errors.RunFenced(str(self._fenced), **self._fenced.details)
         if self._fetching.busy and not told and self._stock.end == step:
             before = time.monotonic()
-            found = self._fetching.wait(patience)
+            found = self._window_of(self._fetching.wait(min(patience, _PATIENCE)))
             if isinstance(found, Window) and found.table is not None and found.table.first_step == step:
                 return found
+            self._fetching = Fetching(self._alarm)  # it asks for what is asked for here
             patience = max(min(patience, 1.0), patience - (time.monotonic() - before))
         self._known = ticket.revision, ticket.schedule
         ahead = not told and isinstance(runs, Client) and self._looks_ahead(ticket)
-        count = self._size if ahead else 1
+        count = self._pace.size if ahead else 1
         call = self._call(runs, ticket, step, count, given if count == 1 else NOTHING, patience)
         end = time.monotonic() + self._max_stall
         while True:
@@ -277,11 +349,6 @@ class Supply:
                     )
                 time.sleep(random.uniform(0.005, 0.05))  # noqa: S311
             frontier = window.frontier
-
-
-def foreseeable(schedule: Schedule) -> bool:
-    """Return whether the steps of a schedule learn nothing from the job, so that many can be asked for at once."""
-    return not (schedule.takes_metric or any(schedule.callers()) or counted(schedule))
 
 
 def hangs_on(schedule: Schedule, given: Given) -> bool:

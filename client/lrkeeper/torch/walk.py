@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from contextlib import suppress
 from dataclasses import replace
 
@@ -10,12 +11,14 @@ from lrkeeper import errors
 from lrkeeper.client import Client
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.torch import launch
+from lrkeeper.torch.ahead import AWAY
+from lrkeeper.torch.lane import lane_of
 from lrkeeper.torch.options import Options
 from lrkeeper.torch.outage import Deviation, Outage, Plan, plan_for
 from lrkeeper.torch.quick import Quick
 from lrkeeper.torch.runs import Runs
 from lrkeeper.torch.source import runs_of
-from lrkeeper.torch.supply import AWAY, LOST, Supply, failure_of, hangs_on
+from lrkeeper.torch.supply import LOST, Supply, failure_of, hangs_on
 from lrkeeper.torch.ticket import Ticket
 from lrkeeper.views import Window
 
@@ -33,7 +36,7 @@ class Walk:
         self._runs: Runs | None = None
         self._ticket: Ticket | None = None
         self._furthest = 0  # the last step whose values the job has had
-        self._supply = Supply(options.seconds_ahead, options.max_stall)
+        self._supply = Supply(options.seconds_ahead, options.max_stall, weakref.WeakMethod(self.interrupt))
         self._quick: Quick | None = None
         self._outage: Outage | None = None
         self._unreported: list[Deviation] = []
@@ -75,13 +78,14 @@ class Walk:
         if quick is not None:
             self._ticket = self.ticket
             self._quick = None
-            quick.end()
+            quick.close()
         return quick
 
     def interrupt(self) -> None:
-        """Have the next step look whether all is as it was."""
-        if self._quick is not None:
-            self._quick.end()
+        """Have the next step look whether all is as it was. Any thread may call this."""
+        quick = self._quick
+        if quick is not None:
+            quick.end()
 
     def quicken(self, quick: Quick) -> bool:
         """Let the next steps be taken from memory, as far as they are held. False if none is."""
@@ -106,7 +110,8 @@ class Walk:
         if window is None or window.table is None:
             return False
         end = min(window.table.end_step, self._supply.next_look(ticket.step, soon=not self._taken_already))
-        quick.load(window.table, ticket.step, max(end, ticket.step + 2))
+        end = min(max(end, ticket.step + 2), window.table.end_step)
+        quick.load(lane_of(window.table.cut(ticket.step + 1, end), ticket.step), self._supply.coming)
         return True
 
     def look_ahead(self, *, before_step: bool = False) -> None:

@@ -1,0 +1,164 @@
+"""Asking for a run's next rows in the background, again and again, without a hand of the training thread."""
+
+from __future__ import annotations
+
+import logging
+import random
+from contextlib import suppress
+from typing import Protocol
+
+from lrkeeper import errors
+from lrkeeper.schedules import Schedule
+from lrkeeper.schedules.composable.closed_form import counted
+from lrkeeper.schedules.table import Table
+from lrkeeper.torch.fetching import Followed, Later
+from lrkeeper.torch.lane import Lane, lane_with_room
+from lrkeeper.torch.pace import Pace
+from lrkeeper.views import Window
+from lrkeeper.window import ask_at
+
+_log = logging.getLogger("lrkeeper")
+
+KEPT = 64
+"""Steps that are held behind the present one, should the database have lost them: other ranks may be there."""
+
+_ROOM = 16
+"""How many answers a lane has room for, if they are not long: in between the training thread has nothing to do."""
+
+_PAUSE = 1.0  # seconds between tries that fail
+_NEAR = 0.8  # of the way to the step at which to ask, it is looked again how far that is
+_SHORTEST, _LONGEST = 0.002, 1.0  # seconds between two looks
+_HURRIED = 0.01  # seconds: an answer that lasts no longer is looked after by the training thread
+
+AWAY = (errors.ServerUnavailable, errors.DeadlineExceeded, errors.StorageUnavailable)
+"""What passes by itself."""
+
+
+class Call(Protocol):
+    """NextLr for steps that are told nothing."""
+
+    def __call__(
+        self, from_step: int, count: int, *, applied_step: int, revision: int, frontier: int
+    ) -> Window: ...
+
+
+class Ahead(Followed):
+    """One ask after the other, each when the job has half a window left.
+
+    Called in the background, and used by nobody else. It gives rows as a lane, which it lengthens from then on: the
+    lane says how far the job is. What is not to be gone on with unseen is given as it is, and is the last.
+
+    Args:
+        call: asks the server.
+        step: where the job is.
+        end: the first step that is not held.
+        known: a revision and its definition.
+        frontier: the highest that the run is known to have.
+        pace: how many steps ahead to hold.
+        horizon: the seconds that those should last.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        step: int,
+        end: int,
+        known: tuple[int, Schedule],
+        frontier: int,
+        pace: Pace,
+        horizon: float,
+    ) -> None:
+        self._call = call
+        self._step = step
+        self._end = end
+        self._known = known
+        self._frontier = frontier
+        self._pace = pace
+        self._horizon = horizon
+        self._before: Lane | None = None  # in which the job is until it comes to the one that is lengthened
+        self._lane: Lane | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is a lane to lengthen."""
+        return self._lane is not None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it is time to ask."""
+        lane = self._lane
+        return (
+            lane is not None and not lane.closed and ask_at(self._end, self._at, self._pace.size) is not None
+        )
+
+    @property
+    def interval(self) -> float:
+        """Seconds until it is worth to look again."""
+        steps = self._end - 1 - self._pace.size // 2 - self._at
+        return min(max(_NEAR * steps * self._pace.seconds, _SHORTEST), _LONGEST)
+
+    def __call__(self) -> Lane | Window | Later | None:
+        """Ask; return rows, or nothing where the lane has them now; or when to be called again.
+
+        Raises what NextLr does, but for what passes.
+        """
+        at = self._at
+        if self._lane is not None:
+            self._pace = self._lane.pace = self._pace.measured(at + 1, self._horizon)
+            self._forget(self._lane, at - KEPT)
+        ask = ask_at(self._end, at, self._pace.size)
+        if ask is None:
+            return None  # the job has become slower
+        try:
+            window = self._call(*ask, applied_step=at, revision=self._known[0], frontier=self._frontier)
+        except AWAY as error:
+            _log.warning(
+                "%s; the values up to step %d are here, and it is tried again meanwhile", error, self._end - 1
+            )
+            return Later(_PAUSE * random.uniform(0.5, 1.0))  # noqa: S311
+        self._frontier = max(self._frontier, window.frontier)
+        if window.table is None and window.failure is None and self._lane is not None:
+            return Later(random.uniform(0.05, 0.2))  # another rank is far behind  # noqa: S311
+        if window.schedule is not None:
+            self._known = window.revision, window.schedule
+        return self._given(window, window.table)
+
+    @property
+    def _at(self) -> int:
+        """The step at which the job is; before it comes to the first lane, at which it was at last."""
+        lane = self._lane if self._lane is not None and self._lane.taken else self._before
+        if lane is not None:
+            self._step = max(self._step, lane.step)
+        return self._step
+
+    def _given(self, window: Window, table: Table | None) -> Lane | Window | None:
+        lane, self._lane = self._lane, None
+        if table is None or table.first_step != self._end or window.failure is not None:
+            return window
+        if lane is not None and lane.closed:
+            return window
+        if self._known[0] != window.revision or not foreseeable(self._known[1]):
+            return window
+        if self._pace.seconds * table.count < _HURRIED:
+            return window
+        self._end = table.end_step
+        if lane is None or not lane.has_room(table):
+            self._before, self._lane = lane, lane_with_room(table, _ROOM)
+            self._lane.pace = self._pace
+            self._lane.arrived.append(window)
+            return self._lane
+        self._lane = lane
+        lane.arrived.append(window)  # before the job can come to it
+        lane.lengthen(table)
+        # The job may have let go of the lane before it had these.
+        return window if lane.closed else None
+
+    def _forget(self, lane: Lane, step: int) -> None:
+        with suppress(IndexError):  # the training thread takes them out at the same end
+            while (table := lane.arrived[1].table) is not None and table.first_step <= step:
+                lane.arrived.popleft()
+
+
+def foreseeable(schedule: Schedule) -> bool:
+    """Return whether the steps of a schedule learn nothing from the job, so that many can be asked for at once."""
+    return not (schedule.takes_metric or any(schedule.callers()) or counted(schedule))
