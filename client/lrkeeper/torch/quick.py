@@ -128,11 +128,10 @@ class QuickFollower(Quick):
             row = lane.rows[start : start + lane.groups].tolist()
             if len(groups) != len(row):
                 return False
-            for place, (group, before, value) in enumerate(zip(groups, was, row)):  # noqa: B905 - as long
+            for group, before in zip(groups, was):  # noqa: B905 - as long
                 if group["lr"] is not before:
-                    for written, again in zip(groups[:place], was, strict=False):
-                        written["lr"] = again
                     return False
+            for group, value in zip(groups, row):  # noqa: B905 - as long
                 group["lr"] = value
             self._was = row
         lane.index = index
