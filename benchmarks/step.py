@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--job", type=int, default=96, help="n of the n x n matrices multiplied before a step"
     )
-    parser.add_argument("--window", type=int, default=2050, help="steps ahead that are held, by the horizon")
+    parser.add_argument("--window", type=int, default=1900, help="steps ahead that are held, by the horizon")
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)  # the other core is the server's

@@ -16,7 +16,7 @@ from lrkeeper import schedules as S
 from lrkeeper.schedules.table import Table
 from lrkeeper.torch.lane import Lane, lane_of, lane_with_room
 from lrkeeper.torch.walk import Walk
-from tests.client.training import Training, hexes
+from tests.client.training import Row, Training, hexes
 from tests.support.server import ServerProcess
 
 FALLING = S.ExponentialLR(0.999)
@@ -143,14 +143,15 @@ def test_a_state_between_any_two_steps_has_the_rows_that_have_come(
     assert resumed.last_epoch == 1200
 
 
+@pytest.mark.parametrize("groups", [1, 2, 3])
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_edit_acts_at_its_step_though_the_rows_come_by_themselves(
-    server: ServerProcess, client: Client, lanes: list[Lane], kind: str
+    server: ServerProcess, client: Client, lanes: list[Lane], kind: str, groups: int
 ) -> None:
-    job = training(1)
+    job = training(groups)
     job.optimizer.step()
     scheduler = made(kind, job.optimizer, 0.1)
-    used: list[float] = []
+    used: list[Row] = []
     edit: Any = None
     for step in range(1500):
         if step == 300:
@@ -158,16 +159,18 @@ def test_an_edit_acts_at_its_step_though_the_rows_come_by_themselves(
             edit = client.edit_run(run, S.StepLR(7, gamma=0.5), expected_revision=1, reason="a test")
         time.sleep(0.0005)
         scheduler.step()
-        used.append(scheduler.get_last_lr()[0])
-    blocks = client.list_blocks(run)
-    stored = {
-        block.table.first_step + place: value
-        for block in blocks
-        for place, value in enumerate(block.table.column(0))
-    }
-    assert hexes(used) == hexes(stored[step] for step in range(1, 1501))
+        assert job.lrs() == hexes(scheduler.get_last_lr())
+        used.append(job.lrs())
+    stored: dict[int, Row] = {}
+    for block in client.list_blocks(run):
+        columns = [block.table.column(group) for group in range(groups)]
+        for place, row in enumerate(zip(*columns, strict=True)):
+            stored[block.table.first_step + place] = hexes(row)
+    assert used == [stored[step] for step in range(1, 1501)]
     assert 300 < edit.effective_step < 1400
-    assert used[edit.effective_step + 50] < 0.1 * used[edit.effective_step - 2]
+    assert float.fromhex(used[edit.effective_step + 50][-1]) < 0.1 * float.fromhex(
+        used[edit.effective_step - 2][-1]
+    )
 
 
 # The line itself.

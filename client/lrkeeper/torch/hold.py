@@ -24,7 +24,7 @@ from lrkeeper.torch.hooks import before_step
 from lrkeeper.torch.optimizer_steps import OptimizerSteps
 from lrkeeper.torch.options import Options
 from lrkeeper.torch.position import Position
-from lrkeeper.torch.quick import QuickDropIn, QuickDropInOfOne, Quicker, QuickFollower
+from lrkeeper.torch.quick import QuickDropIn, QuickDropInOfOne, QuickDropInOfTwo, Quicker, QuickFollower
 from lrkeeper.torch.ticket import Ticket
 
 if TYPE_CHECKING:
@@ -48,6 +48,12 @@ _FACTS = (
     "_written",
     "_brought",
 )
+
+
+_DROP_INS: dict[int, type[QuickDropIn | QuickDropInOfOne | QuickDropInOfTwo]] = {
+    1: QuickDropInOfOne,
+    2: QuickDropInOfTwo,
+}
 
 
 class Hold:
@@ -250,7 +256,7 @@ class Hold:
         if self.definition_is_given:
             quick = QuickFollower(scheduler.optimizer, ticket.step, self.position.more)
         elif torch_step is LRScheduler.step:
-            kind = QuickDropInOfOne if len(lrs) == 1 else QuickDropIn
+            kind = _DROP_INS.get(len(lrs), QuickDropIn)
             quick = kind(scheduler.optimizer, ticket.step, self.position.more)
         else:
             return None  # torch's class keeps more books than those of an LRScheduler

@@ -162,22 +162,14 @@ class QuickDropIn(Quick):
         groups, was = self._groups, self._was
         if scheduler.optimizer.param_groups is not groups or len(groups) != len(was):
             return False
-        if len(was) == 2:  # as many as most have that have several: with weight decay and without
-            if groups[0]["lr"] is not was[0] or groups[1]["lr"] is not was[1]:
+        for group, before in zip(groups, was):  # noqa: B905 - as long
+            if group["lr"] is not before:
                 return False
-        else:
-            for group, before in zip(groups, was):  # noqa: B905 - as long
-                if group["lr"] is not before:
-                    return False
         epoch, count, last = scheduler.last_epoch, scheduler._step_count, scheduler._last_lr
         try:
             _torch_step(scheduler)
             lrs = scheduler._last_lr  # what torch has put into the groups
-            rows = lane.rows
-            if lane.groups == 2:
-                row = [rows[2 * index], rows[2 * index + 1]]
-            else:
-                row = rows[index * lane.groups : (index + 1) * lane.groups].tolist()
+            row = lane.rows[index * lane.groups : (index + 1) * lane.groups].tolist()
             if lrs != row:
                 lrs = scheduler._last_lr = [_written(*each) for each in zip(groups, lrs, row, strict=True)]
             self._was = lrs.copy()
@@ -238,6 +230,53 @@ class QuickDropInOfOne(Quick):
         return True
 
 
+class QuickDropInOfTwo(Quick):
+    """As QuickDropIn, for two param groups: with weight decay and without, as most optimizers have that have several."""
+
+    __slots__ = ("_one", "_other", "_these")
+
+    def __init__(self, optimizer: Any, step: int, more: More) -> None:
+        super().__init__(optimizer, step, more)
+        self._these = tuple(self._groups)
+        self._one, self._other = self._was
+
+    @property
+    def written(self) -> tuple[float, ...]:
+        """What was written into the groups last."""
+        return float(self._one), float(self._other)
+
+    def take(self, scheduler: Any) -> bool:
+        """Take a step; False, and nothing has changed, if it must be taken the slow way."""
+        lane = self._lane
+        index = lane.index + 1
+        if index >= lane.stop:
+            if not self._has_more():
+                return False
+            lane = self._lane
+            index = lane.index + 1
+        one, other = self._these
+        if one["lr"] is not self._one or other["lr"] is not self._other:
+            return False
+        groups = scheduler.optimizer.param_groups
+        if groups is not self._groups or len(groups) != 2 or groups[0] is not one or groups[1] is not other:
+            return False
+        epoch, count, last = scheduler.last_epoch, scheduler._step_count, scheduler._last_lr
+        try:
+            _torch_step(scheduler)
+            lrs, rows = scheduler._last_lr, lane.rows
+            first, second = lrs
+            if first != rows[2 * index] or second != rows[2 * index + 1]:
+                first = lrs[0] = _written(one, first, rows[2 * index])
+                second = lrs[1] = _written(other, second, rows[2 * index + 1])
+            lane.index = index
+            self._one, self._other = first, second
+        except BaseException:  # torch's books and the place on the run move together
+            scheduler.last_epoch, scheduler._step_count, scheduler._last_lr = epoch, count, last
+            one["lr"], other["lr"] = self._one, self._other
+            raise
+        return True
+
+
 def _written(group: Any, lr: Any, value: float) -> Any:
     """Make a group hold a value; where the bits are the same, what torch put there stays."""
     if float(lr).hex() == value.hex():
@@ -250,4 +289,4 @@ def _nothing() -> None:
     return None
 
 
-Quicker: TypeAlias = QuickFollower | QuickDropIn | QuickDropInOfOne
+Quicker: TypeAlias = QuickFollower | QuickDropIn | QuickDropInOfOne | QuickDropInOfTwo
