@@ -231,7 +231,7 @@ class QuickDropInOfOne(Quick):
 
 
 class QuickDropInOfTwo(Quick):
-    """As QuickDropIn, for two param groups: with weight decay and without, as most optimizers have that have several."""
+    """As QuickDropIn, for two param groups: with weight decay and without, as many optimizers have them."""
 
     __slots__ = ("_one", "_other", "_these")
 
