@@ -56,6 +56,7 @@ def resumed(storage: SqlStorage, on_resume: OnResume, applied: dict[int, int], s
                 applied_step=0,
                 revision=1,
             ),
+            lambda answer: answer,
         )
         said = RankProgress(place.run.uid, 1, {rank: Heard(at, 1) for rank, at in applied.items()}, 1)
         await storage.transact(lambda tx: tx.put_rank_progress(said))

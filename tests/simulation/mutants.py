@@ -107,8 +107,8 @@ MUTANTS: dict[str, Mutant] = {
         (
             _server(
                 "storage.sql:SqlStorage.advance",
-                "stored: bool = await self._group.submit(advance)\n    return stored",
-                "self._group.submit(advance)\n    return True",
+                "stored: bool = await self._group.submit(advance, meanwhile=meanwhile)\n    return stored",
+                "self._group.submit(advance, meanwhile=meanwhile)\n    return True",
             ),
         ),
     ),
@@ -117,9 +117,20 @@ MUTANTS: dict[str, Mutant] = {
         (
             _server(
                 "usecases.next_lr:_move",
-                "if await keeper.storage.advance(advance):",
-                "if await keeper.storage.advance(advance) or True:",
+                "if await keeper.storage.advance(advance, meanwhile):",
+                "if await keeper.storage.advance(advance, meanwhile) or True:",
             ),
+        ),
+    ),
+    "an answer that a try before has prepared": Mutant(
+        (1, 2),
+        (
+            _server(
+                "usecases.next_lr:_move",
+                "for _ in range(_TRIES):",
+                "encoded = []\n    for _ in range(_TRIES):",
+            ),
+            _server("usecases.next_lr:_move", "encoded: list[R] = []", "pass"),
         ),
     ),
     "a batch's neighbours are lost": Mutant(

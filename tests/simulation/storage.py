@@ -37,9 +37,10 @@ class Gathering:
         advance: Advance | None = None,
         work: Callable[[Transaction], Any] | None = None,
         writes: bool = True,
+        meanwhile: Callable[[], None] | None = None,
     ) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = self._world.loop.create_future()
-        self._waiting.append((Item(future, advance, work, writes), REQUEST.get()))
+        self._waiting.append((Item(future, advance, work, writes, meanwhile), REQUEST.get()))
         if not self._busy and not self.dead:
             self._busy = True
             self._world.loop.call_later(self._world.random.choice((0.0, 0.001, 0.02)), self._go)
@@ -53,6 +54,9 @@ class Gathering:
         if self.dead:
             return
         batch, self._waiting = self._waiting, []
+        for item, _ in batch:
+            if item.meanwhile is not None and not item.future.done():
+                item.meanwhile()
         try:
             self._carry_out(batch)
         except Crash:
@@ -194,7 +198,7 @@ def open_storage(world: World, server: str, *, with_writer: bool) -> tuple[SqlSt
     """Return a server's storage, and what makes its batches."""
     found: list[Gathering] = []
 
-    def gather(run: Callable[[list[Item]], None]) -> Gathering:
+    def gather(run: Callable[[list[Item]], None], _hand_over: object) -> Gathering:
         found.append(Gathering(world, server, run))
         return found[0]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from lrkeeper.errors import InvalidArgument
 from lrkeeper.schedules import codec
 from lrkeeper.server.runs import names
@@ -13,7 +15,7 @@ from lrkeeper.server.usecases.edit_run import Change, edit_run, replace_by_store
 from lrkeeper.server.usecases.fork_run import fork_run
 from lrkeeper.server.usecases.keeper import Keeper
 from lrkeeper.server.usecases.leave_plan import leave_plan
-from lrkeeper.server.usecases.next_lr import next_lr
+from lrkeeper.server.usecases.next_lr import Answer, next_lr
 from lrkeeper.server.usecases.report_deviation import report_deviation
 from lrkeeper.server.usecases.rollback_run import rollback_run
 from lrkeeper.v1 import run_service_pb2 as pb
@@ -27,25 +29,7 @@ class RunServicer:
         self._pages = Pages(keeper.storage.epoch)
 
     async def next_lr(self, request: pb.NextLrRequest) -> pb.NextLrResponse:
-        answer = await next_lr(self._keeper, decode.steps(request))
-        block = answer.block
-        if answer.table is None or block is None:
-            response = pb.NextLrResponse(frontier=answer.frontier, revision=request.revision)
-        else:
-            response = pb.NextLrResponse(
-                values=answer.table.to_message(),
-                revision=block.revision,
-                frontier=answer.frontier,
-                cursor=block.cursor,
-                cursor_step=block.table.first_step - 1,
-            )
-            if block.given is not None:
-                response.given.CopyFrom(block.learned.to_message())
-        if answer.schedule is not None:
-            response.schedule.CopyFrom(codec.encode(answer.schedule))
-        if answer.failure is not None:
-            response.error.CopyFrom(encode.failure(answer.failure))
-        return response
+        return await next_lr(self._keeper, decode.steps(request), partial(_steps_taken, request))
 
     async def acquire_run(self, request: pb.AcquireRunRequest) -> pb.AcquireRunResponse:
         start, schedule_name, carried = decode.start(request)
@@ -207,3 +191,24 @@ def _change(request: pb.EditRunRequest) -> tuple[Change, str | None]:
         parameters=dict(request.parameters),
     )
     return change, schedule_name
+
+
+def _steps_taken(request: pb.NextLrRequest, answer: Answer) -> pb.NextLrResponse:
+    block = answer.block
+    if answer.table is None or block is None:
+        response = pb.NextLrResponse(frontier=answer.frontier, revision=request.revision)
+    else:
+        response = pb.NextLrResponse(
+            values=answer.table.to_message(),
+            revision=block.revision,
+            frontier=answer.frontier,
+            cursor=block.cursor,
+            cursor_step=block.table.first_step - 1,
+        )
+        if block.given is not None:
+            response.given.CopyFrom(block.learned.to_message())
+    if answer.schedule is not None:
+        response.schedule.CopyFrom(codec.encode(answer.schedule))
+    if answer.failure is not None:
+        response.error.CopyFrom(encode.failure(answer.failure))
+    return response

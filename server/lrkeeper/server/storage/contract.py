@@ -188,8 +188,11 @@ class Storage(ABC):
     """"sqlite" or "postgresql"."""
 
     @abstractmethod
-    async def advance(self, advance: Advance) -> bool:
+    async def advance(self, advance: Advance, meanwhile: Callable[[], None] | None = None) -> bool:
         """Store a run's next rows. False if the run is no longer as it was read; read it again then.
+
+        `meanwhile` may be called while the commit is under way, or not at all. What it makes is for nobody to have
+        before this returns True.
 
         False also where the rows were stored and the answer of the commit was lost: the run has moved on.
 

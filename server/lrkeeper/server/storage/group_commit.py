@@ -25,6 +25,7 @@ class Item:
     advance: Advance | None = None
     work: Callable[[Transaction], Any] | None = None
     writes: bool = True
+    meanwhile: Callable[[], None] | None = None
     result: Any = None
     error: BaseException | None = None
 
@@ -46,6 +47,7 @@ class Gathering(Protocol):
         advance: Advance | None = None,
         work: Callable[[Transaction], Any] | None = None,
         writes: bool = True,
+        meanwhile: Callable[[], None] | None = None,
     ) -> asyncio.Future[Any]:
         """Return what will be a request's result, or its error, once its batch is committed."""
 
@@ -53,8 +55,20 @@ class Gathering(Protocol):
         """Run what was submitted, and end."""
 
 
+class HandOver(Protocol):
+    """What may commit a batch without a thread's waiting for it."""
+
+    def __call__(
+        self, loop: asyncio.AbstractEventLoop, batch: list[Item], done: Callable[[bool], None]
+    ) -> bool:
+        """Begin with a batch; False if it has to be run instead.
+
+        Calls `done` on the loop: with True once the batch is committed and its items have their results, else False.
+        """
+
+
 class GroupCommit:
-    """A thread that runs batches, one after the other.
+    """Runs batches, one after the other: in a thread, where nobody takes them over.
 
     Requests gather on the event loop while a batch is under way, and go as the next one. But a commit
     costs the same for one as for all: so where the last batches were crowds, the next one waits for
@@ -63,14 +77,18 @@ class GroupCommit:
 
     Args:
         run: called in the thread with a batch; sets each item's result or error, and raises nothing.
+        hand_over: takes over batches. While it has one, the event loop does what its items want done meanwhile.
     """
 
-    def __init__(self, run: Callable[[list[Item]], None]) -> None:
+    def __init__(self, run: Callable[[list[Item]], None], hand_over: HandOver | None = None) -> None:
         self._run = run
+        self._hand_over = hand_over
         self._batches: SimpleQueue[tuple[asyncio.AbstractEventLoop, list[Item]] | None] = SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: list[Item] = []
-        self._busy = False  # a batch is with the thread
+        self._busy = False  # a batch is under way
+        self._handed_over = False  # and not with the thread
+        self._closing = False
         self._expected = 1  # how many callers seem to be about
         self._lingering: asyncio.TimerHandle | None = None
         self._quiet = _QUIET[0]
@@ -82,13 +100,16 @@ class GroupCommit:
         advance: Advance | None = None,
         work: Callable[[Transaction], Any] | None = None,
         writes: bool = True,
+        meanwhile: Callable[[], None] | None = None,
     ) -> asyncio.Future[Any]:
         """Return what will be a request's result, or its error, once its batch is committed."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._loop, self._waiting, self._lingering = loop, [], None
+            if self._handed_over:  # by a loop that has been closed since
+                self._busy = self._handed_over = False
         future = loop.create_future()
-        self._waiting.append(Item(future, advance, work, writes))
+        self._waiting.append(Item(future, advance, work, writes, meanwhile))
         if not self._busy:
             self._gather(loop)
         return future
@@ -124,7 +145,23 @@ class GroupCommit:
         batch, self._waiting = self._waiting, []
         self._busy = True
         self._expected = max(len(batch), self._expected * 3 // 4)
-        self._batches.put((loop, batch))
+        started = time.perf_counter()
+
+        def done(committed: bool) -> None:
+            self._handed_over = False
+            if committed:
+                self._done(loop, batch, time.perf_counter() - started)
+            else:
+                self._batches.put((loop, batch))
+
+        if self._hand_over is None or self._closing or not self._hand_over(loop, batch, done):
+            self._batches.put((loop, batch))
+            return
+        self._handed_over = True
+        for item in batch:
+            if item.meanwhile is not None:
+                with suppress(Exception):  # it comes again where there was nothing made
+                    item.meanwhile()
 
     def _done(self, loop: asyncio.AbstractEventLoop, batch: list[Item], seconds: float) -> None:
         self._busy = False
@@ -132,11 +169,16 @@ class GroupCommit:
         self._expected = max(self._expected, len(batch) + len(self._waiting))
         for item in batch:
             item.resolve()
-        if self._waiting:
+        if self._closing:
+            self._close(loop)
+        elif self._waiting:
             self._gather(loop)
 
     def _close(self, loop: asyncio.AbstractEventLoop) -> None:
         """Send what waits, as the last batch."""
+        self._closing = True
+        if self._busy:
+            return  # it comes again when the batch is done
         if self._waiting:
             self._send(loop)
         self._batches.put(None)

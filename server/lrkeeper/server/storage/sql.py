@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
@@ -13,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from lrkeeper.server.storage import tables as t
 from lrkeeper.server.storage.contract import Advance, Storage, Transaction
 from lrkeeper.server.storage.faults import is_disk_failure, storage_error
-from lrkeeper.server.storage.group_commit import Gathering, GroupCommit, Item
+from lrkeeper.server.storage.group_commit import Gathering, GroupCommit, HandOver, Item
 from lrkeeper.server.storage.statements import Statements
 from lrkeeper.server.storage.transaction import SqlTransaction
 from lrkeeper.server.storage.writer import DiskFailed, Writer
@@ -39,7 +40,7 @@ class SqlStorage(Storage):
     def __init__(
         self,
         engine: Engine,
-        gather: Callable[[Callable[[list[Item]], None]], Gathering] = GroupCommit,
+        gather: Callable[[Callable[[list[Item]], None], HandOver | None], Gathering] = GroupCommit,
         write: Callable[[Connection], Writer] = Writer,
     ) -> None:
         self._engine = engine
@@ -52,10 +53,10 @@ class SqlStorage(Storage):
         self._connection = engine.connect()
         self._writer = write(self._connection) if self.kind == "sqlite" else None
         self._connection.rollback()
-        self._group = gather(self._run)
+        self._group = gather(self._run, self._hand_over if self._writer is not None else None)
 
-    async def advance(self, advance: Advance) -> bool:
-        stored: bool = await self._group.submit(advance)
+    async def advance(self, advance: Advance, meanwhile: Callable[[], None] | None = None) -> bool:
+        stored: bool = await self._group.submit(advance, meanwhile=meanwhile)
         return stored
 
     async def transact(self, work: Callable[[Transaction], T], *, writes: bool = True) -> T:
@@ -68,6 +69,26 @@ class SqlStorage(Storage):
             self._writer.close()
         self._connection.close()
         self._engine.dispose()
+
+    # On the event loop.
+
+    def _hand_over(
+        self, loop: asyncio.AbstractEventLoop, batch: list[Item], done: Callable[[bool], None]
+    ) -> bool:
+        """Have the writer commit a batch, where it takes it."""
+        advances = [item.advance for item in batch if item.advance is not None]
+        if self._writer is None or len(advances) < len(batch):
+            return False
+
+        def answered(stored: bool) -> None:
+            for item in batch:
+                item.result = stored
+            done(stored)
+
+        return self._writer.begin(loop, advances, answered, self._disk_failed)
+
+    def _disk_failed(self) -> None:
+        self._end("disk I/O error")
 
     # In the database thread.
 
@@ -93,7 +114,7 @@ class SqlStorage(Storage):
         try:
             stored = self._writer.store(advances)
         except DiskFailed:
-            self._end("disk I/O error")
+            self._disk_failed()
         for item in batch:
             item.result = stored
         return stored

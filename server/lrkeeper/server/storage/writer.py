@@ -7,9 +7,13 @@ loop from receiving in the meantime. In a process of its own a commit costs the 
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO, Any
 
 import structlog
 from sqlalchemy import Connection
@@ -30,6 +34,7 @@ _INSERT = (
     f"VALUES ({', '.join('?' * len(t.blocks.c))})"
 )
 _ENDS_WITHIN_SECONDS = 60.0
+_LEAST_ROOM = 4096  # bytes that any pipe takes
 
 
 class DiskFailed(Exception):
@@ -39,8 +44,8 @@ class DiskFailed(Exception):
 class Writer:
     """Commits batches of advances in a process that ends with this one.
 
-    It only ever adds speed: what it does not store, the caller stores on a connection of its own. Used by
-    one thread.
+    It only ever adds speed: what it does not store, the caller stores on a connection of its own. It is asked for one
+    batch after the other.
 
     Args:
         connection: one to the database, with the settings that the process shall have.
@@ -59,6 +64,8 @@ class Writer:
             for name in ("synchronous", "foreign_keys", "busy_timeout")
         ]
         self._works = True
+        self._asked = False  # there is an answer to come
+        self._room = _room(self._process.stdin)
         self._ask((connection.engine.url.database, settings, _MOVE, _INSERT))
 
     def store(self, advances: list[Advance]) -> bool:
@@ -66,14 +73,36 @@ class Writer:
 
         Raises DiskFailed where the process must not go on.
         """
-        moves = [advance[:9] for advance in advances]
-        blocks = [tuple(block_values(block).values()) for advance in advances for block in advance.blocks]
-        if not self._ask((moves, blocks)):
+        if not self._ask(_rows(advances)):
             return False
-        answer = self._answer()
-        if answer == writer_process.DISK_FAILED:
-            raise DiskFailed
-        return answer == writer_process.STORED
+        return self._stored(self._answer())
+
+    def begin(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        advances: list[Advance],
+        answered: Callable[[bool], None],
+        disk_failed: Callable[[], None],
+    ) -> bool:
+        """Do as `store` without waiting: `answered` is called on the loop. False where that cannot be."""
+        assert self._process.stdout is not None
+        data = writer_process.message(_rows(advances))
+        if self._asked or len(data) > self._room:
+            return False
+        if not self._send(data):
+            return False
+        pipe, self._asked = self._process.stdout, True
+
+        def readable() -> None:
+            loop.remove_reader(pipe)
+            self._asked = False
+            try:
+                answered(self._stored(self._answer()))
+            except DiskFailed:
+                disk_failed()
+
+        loop.add_reader(pipe, readable)
+        return True
 
     def close(self) -> None:
         """End the process, once it has let go of the database."""
@@ -83,10 +112,21 @@ class Writer:
         self._process.wait(_ENDS_WITHIN_SECONDS)
         self._process.stdout.close()
 
+    def _stored(self, answer: bytes) -> bool:
+        if answer == writer_process.DISK_FAILED:
+            raise DiskFailed
+        return answer == writer_process.STORED
+
     def _ask(self, content: object) -> bool:
         """Return whether the process could be asked."""
+        if self._asked:  # by a loop that has been closed since
+            self._asked = False
+            self._answer()
+        return self._send(writer_process.message(content))
+
+    def _send(self, data: bytes) -> bool:
         assert self._process.stdin is not None
-        rest = memoryview(writer_process.message(content))
+        rest = memoryview(data)
         try:
             while self._works and rest:
                 rest = rest[self._process.stdin.write(rest) :]
@@ -104,3 +144,14 @@ class Writer:
     def _gone(self) -> None:
         self._works = False
         _log.warning("the process that writes to the database has ended; the server writes by itself, slower")
+
+
+def _rows(advances: list[Advance]) -> tuple[list[Any], list[Any]]:
+    moves = [advance[:9] for advance in advances]
+    return moves, [tuple(block_values(block).values()) for advance in advances for block in advance.blocks]
+
+
+def _room(pipe: IO[bytes] | None) -> int:
+    """Return how many bytes an empty pipe takes at once."""
+    how = getattr(fcntl, "F_GETPIPE_SZ", None)
+    return _LEAST_ROOM if how is None or pipe is None else int(fcntl.fcntl(pipe, how))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from itertools import takewhile
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from lrkeeper.errors import (
     BranchNotFound,
@@ -30,6 +32,8 @@ from lrkeeper.server.runs.records import Block, Branch
 from lrkeeper.server.storage.contract import Advance, Transaction
 from lrkeeper.server.usecases.keeper import Keeper, Lane, check_epoch, lineage_of
 from lrkeeper.server.usecases.ranks import STORED_EVERY_US
+
+R = TypeVar("R")
 
 _TRIES = 8
 
@@ -73,8 +77,10 @@ class Answer(NamedTuple):
     """The definition of the block's revision, if the rank does not have it."""
 
 
-async def next_lr(keeper: Keeper, steps: Steps) -> Answer:
-    """Return the values of the steps, committing those that are not committed yet.
+async def next_lr(keeper: Keeper, steps: Steps, encode: Callable[[Answer], R]) -> R:
+    """Return the values of the steps, encoded, committing those that are not committed yet.
+
+    They are encoded while the commit is under way, where there is time for it then.
 
     Raises:
         InvalidArgument, StepOutOfRange: the request makes no sense for the run.
@@ -84,15 +90,15 @@ async def next_lr(keeper: Keeper, steps: Steps) -> Answer:
     _check(steps)
     check_epoch(keeper.storage, steps.store_epoch)
     lane = keeper.lane(steps.run_uid)
-    failure = None
+    failure, encoded = None, None
     head = lane.head
     if head is None or _behind(head, steps) or not _covered(head, steps):
         async with lane.lock:
-            head, failure = await _move(keeper, lane, steps)
+            head, failure, encoded = await _move(keeper, lane, steps, encode)
     elif steps.fence == head.run.fence:
         _check_rank(head, steps)
         keeper.hear(lane, head, steps.rank, steps.applied_step, keeper.now())
-    return await _answer(keeper, head, steps, failure)
+    return encoded or encode(await _answer(keeper, head, steps, failure))
 
 
 def _check(steps: Steps) -> None:
@@ -142,8 +148,13 @@ def _covered(head: Head, steps: Steps) -> bool:
     return steps.from_step + min(steps.count, head.most) <= head.frontier
 
 
-async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure | None]:
-    """Return the run's head with the steps below its frontier, as far as one request may move it."""
+async def _move(
+    keeper: Keeper, lane: Lane, steps: Steps, encode: Callable[[Answer], R]
+) -> tuple[Head, Failure | None, R | None]:
+    """Return the run's head with the steps below its frontier, as far as one request may move it.
+
+    And the answer, if that was encoded while those were being committed.
+    """
     for _ in range(_TRIES):
         head = lane.head or await keeper.head(steps.run_uid, lane)
         if _behind(head, steps):
@@ -157,7 +168,7 @@ async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure
             _check_rank(head, steps)
             keeper.hear(lane, head, steps.rank, steps.applied_step, now)
         if _covered(head, steps):
-            return head, None
+            return head, None, None
         if steps.fence != head.run.fence:
             raise await _refusal(keeper, head, steps)
         _check_may_move(head, steps)
@@ -167,7 +178,7 @@ async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure
             head, min(target, head.frontier + len(told)) if told else target, now, told
         )
         if not blocks:
-            return head, failure
+            return head, failure, None
         lane.head = None  # until it is known what the database has
         advance = Advance(
             run_uid=steps.run_uid,
@@ -181,9 +192,11 @@ async def _move(keeper: Keeper, lane: Lane, steps: Steps) -> tuple[Head, Failure
             heard_every=after.heard_every,
             blocks=blocks,
         )
-        if await keeper.storage.advance(advance):
+        encoded: list[R] = []  # of this try: another one may find the run elsewhere
+        meanwhile = partial(_encode, after, steps, failure, encode, encoded)
+        if await keeper.storage.advance(advance, meanwhile):
             lane.head = after
-            return after, failure
+            return after, failure, encoded[0] if encoded else None
     raise StorageUnavailable("the run is changing too often; the request may be repeated")
 
 
@@ -327,6 +340,17 @@ async def _answer(keeper: Keeper, head: Head, steps: Steps, failure: Failure | N
         failure if len(blocks) == whole else None,
         schedule,
     )
+
+
+def _encode(
+    after: Head, steps: Steps, failure: Failure | None, encode: Callable[[Answer], R], encoded: list[R]
+) -> None:
+    """Encode the answer of the common case, into a list: rows of the block that is being committed."""
+    block = after.recent[-1]
+    end = min(steps.from_step + min(steps.count, after.most), after.frontier)
+    if block.table.first_step <= steps.from_step < end and block.revision == steps.revision:
+        answer = Answer(block.table.cut(steps.from_step, end), block, after.frontier, failure, None)
+        encoded.append(encode(answer))
 
 
 def _alike(blocks: list[Block]) -> list[Block]:
