@@ -51,10 +51,12 @@ def answers_before_commit(_: str) -> None:
     """A run's next rows count as stored from when they are handed to the storage."""
     stored: dict[str, asyncio.Future[bool]] = {}
 
-    async def answer_first(advance: Callable[..., Any], storage: SqlStorage, rows: Advance) -> bool:
+    async def answer_first(
+        advance: Callable[..., Any], storage: SqlStorage, rows: Advance, meanwhile: Callable[[], None]
+    ) -> bool:
         if rows.run_uid in stored:
             await stored[rows.run_uid]
-        stored[rows.run_uid] = asyncio.ensure_future(advance(storage, rows))
+        stored[rows.run_uid] = asyncio.ensure_future(advance(storage, rows, meanwhile))
         return True
 
     _alter(SqlStorage, "advance", answer_first)
@@ -63,11 +65,13 @@ def answers_before_commit(_: str) -> None:
 def steps_wait_for(path: str) -> None:
     """No run moves on until a file is there; the file `path`.waiting says that one waits."""
 
-    async def wait(advance: Callable[..., Any], storage: SqlStorage, rows: Advance) -> Any:
+    async def wait(
+        advance: Callable[..., Any], storage: SqlStorage, rows: Advance, meanwhile: Callable[[], None]
+    ) -> Any:
         Path(f"{path}.waiting").touch()
         while not Path(path).exists():
             await asyncio.sleep(0.005)
-        return await advance(storage, rows)
+        return await advance(storage, rows, meanwhile)
 
     _alter(SqlStorage, "advance", wait)
 
