@@ -28,6 +28,7 @@ _ROOM = 16
 _PAUSE = 1.0  # seconds between tries that fail
 _NEAR = 0.8  # of the way to the step at which to ask, it is looked again how far that is
 _SHORTEST, _LONGEST = 0.002, 1.0  # seconds between two looks
+_LOOKS = 128  # and no more of them in a window
 _HURRIED = 0.01  # seconds: an answer that lasts no longer is looked after by the training thread
 
 AWAY = (errors.ServerUnavailable, errors.DeadlineExceeded, errors.StorageUnavailable)
@@ -94,8 +95,12 @@ class Ahead(Followed):
     @property
     def interval(self) -> float:
         """Seconds until it is worth to look again."""
-        steps = self._end - 1 - self._pace.size // 2 - self._at
-        return min(max(_NEAR * steps * self._pace.seconds, _SHORTEST), _LONGEST)
+        pace = self._pace
+        steps = self._end - 1 - pace.size // 2 - self._at
+        least = max(
+            _SHORTEST, pace.size * pace.seconds / _LOOKS
+        )  # where others hold the run back, it is time for long
+        return min(max(_NEAR * steps * pace.seconds, least), _LONGEST)
 
     def __call__(self) -> Lane | Window | Later | None:
         """Ask; return rows, or nothing where the lane has them now; or when to be called again.
