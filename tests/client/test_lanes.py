@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +14,11 @@ import torch
 
 from lrkeeper import Client, RemoteLR, lr_scheduler
 from lrkeeper import schedules as S
+from lrkeeper.schedules import codec
 from lrkeeper.schedules.table import Table
+from lrkeeper.torch.fetching import Fetching, Followed
 from lrkeeper.torch.lane import Lane, lane_of, lane_with_room
+from lrkeeper.torch.quick import Quick
 from lrkeeper.torch.walk import Walk
 from tests.client.training import Row, Training, hexes
 from tests.support.server import ServerProcess
@@ -143,11 +147,20 @@ def test_a_state_between_any_two_steps_has_the_rows_that_have_come(
     assert resumed.last_epoch == 1200
 
 
-@pytest.mark.parametrize("groups", [1, 2, 3])
+@pytest.mark.parametrize(("groups", "room"), [(1, 1), (1, 16), (2, 1), (3, 16)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_edit_acts_at_its_step_though_the_rows_come_by_themselves(
-    server: ServerProcess, client: Client, lanes: list[Lane], kind: str, groups: int
+    server: ServerProcess,
+    client: Client,
+    lanes: list[Lane],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    groups: int,
+    room: int,
 ) -> None:
+    monkeypatch.setattr(
+        "lrkeeper.torch.ahead._ROOM", room
+    )  # the answer with the definition is soon forgotten
     job = training(groups)
     job.optimizer.step()
     scheduler = made(kind, job.optimizer, 0.1)
@@ -159,7 +172,6 @@ def test_an_edit_acts_at_its_step_though_the_rows_come_by_themselves(
             edit = client.edit_run(run, S.StepLR(7, gamma=0.5), expected_revision=1, reason="a test")
         time.sleep(0.0005)
         scheduler.step()
-        assert job.lrs() == hexes(scheduler.get_last_lr())
         used.append(job.lrs())
     stored: dict[int, Row] = {}
     for block in client.list_blocks(run):
@@ -168,9 +180,115 @@ def test_an_edit_acts_at_its_step_though_the_rows_come_by_themselves(
             stored[block.table.first_step + place] = hexes(row)
     assert used == [stored[step] for step in range(1, 1501)]
     assert 300 < edit.effective_step < 1400
+    assert scheduler.state_dict()["lrkeeper"]["schedule"] == codec.to_json(S.StepLR(7, gamma=0.5))
     assert float.fromhex(used[edit.effective_step + 50][-1]) < 0.1 * float.fromhex(
         used[edit.effective_step - 2][-1]
     )
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_step_that_is_told_to_look_while_it_goes_on_has_its_value(
+    server: ServerProcess, lanes: list[Lane], monkeypatch: pytest.MonkeyPatch, kind: str, groups: int
+) -> None:
+    """As the background does, once a call of its has failed."""
+    has_more = Quick._has_more
+
+    def then_told(self: Quick) -> bool:
+        found = has_more(self)
+        self.end()
+        return found
+
+    monkeypatch.setattr(Quick, "_has_more", then_told)
+    job = training(groups)
+    job.optimizer.step()
+    values = expected(groups)
+    next(values)
+    goes(made(kind, job.optimizer, 0.02), values, 300)
+
+
+def test_the_pace_of_a_job_that_asks_at_each_step_is_its_own(server: ServerProcess) -> None:
+    job = training(1)
+    scheduler = RemoteLR(job.optimizer, S.ReduceLROnPlateau(patience=1000), horizon=0.2)
+    for _ in range(150):
+        job.optimizer.step()
+        scheduler.step(1.0)
+        time.sleep(0.004)
+    assert 5 <= scheduler._hold.position._supply._pace.size <= 60, "0.2 s of steps of 4 ms or more"
+
+
+# Calls in the background.
+
+
+class Repeated(Followed):
+    """A call that is made again as long as there are answers."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = [*answers]
+        self.made = 0
+        self.more = threading.Event()
+
+    def __call__(self) -> Any:
+        self.made += 1
+        return self.answers.pop(0)
+
+    @property
+    def goes_on(self) -> bool:
+        return bool(self.answers)
+
+    @property
+    def wanted(self) -> bool:
+        return self.more.is_set()
+
+    @property
+    def interval(self) -> float:
+        return 0.001
+
+
+def test_a_call_is_made_again_when_it_is_wanted_and_is_not_under_way_in_between() -> None:
+    fetching: Fetching[str] = Fetching()
+    call = Repeated("first", None, "third")
+    fetching.start(call)
+    assert fetching.wait(10) == "first"
+    until(lambda: not fetching.busy)
+    assert call.made == 1
+    call.more.set()
+    assert until(fetching.collect) == "third", "nothing is to be collected of the second"
+    until(lambda: not fetching.busy)
+    fetching.start(lambda: "another")
+    assert fetching.wait(10) == "another"
+
+
+def test_an_answer_that_was_looked_at_comes_before_those_after_it() -> None:
+    fetching: Fetching[str] = Fetching()
+    call = Repeated("first", "second")
+    call.more.set()
+    fetching.start(call)
+    first = until(lambda: fetching._answers.qsize() == 2 and fetching.look())
+    fetching.take_back(first)
+    assert fetching.busy
+    assert [fetching.collect(), fetching.collect(), fetching.collect()] == ["first", "second", None]
+    assert not fetching.busy
+
+
+def test_a_call_that_failed_is_not_made_again() -> None:
+    def fails() -> str:
+        raise ValueError("no")
+
+    fetching: Fetching[str] = Fetching()
+    fetching.start(fails)
+    assert isinstance(fetching.wait(10), ValueError)
+    fetching.start(lambda: "another")
+    assert fetching.wait(10) == "another"
+
+
+def until(found: Callable[[], Any]) -> Any:
+    """Return the first that is true."""
+    end = time.monotonic() + 30
+    while not (what := found()):
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    return what
 
 
 # The line itself.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from contextlib import suppress
+from dataclasses import replace
 from typing import Protocol
 
 from lrkeeper import errors
@@ -18,9 +18,6 @@ from lrkeeper.views import Window
 from lrkeeper.window import ask_at
 
 _log = logging.getLogger("lrkeeper")
-
-KEPT = 64
-"""Steps that are held behind the present one, should the database have lost them: other ranks may be there."""
 
 _ROOM = 16
 """How many answers a lane has room for, if they are not long: in between the training thread has nothing to do."""
@@ -82,15 +79,12 @@ class Ahead(Followed):
     @property
     def goes_on(self) -> bool:
         """Whether there is a lane to lengthen."""
-        return self._lane is not None
+        return self._lane is not None and not self._lane.closed
 
     @property
     def wanted(self) -> bool:
         """Whether it is time to ask."""
-        lane = self._lane
-        return (
-            lane is not None and not lane.closed and ask_at(self._end, self._at, self._pace.size) is not None
-        )
+        return self.goes_on and ask_at(self._end, self._at, self._pace.size) is not None
 
     @property
     def interval(self) -> float:
@@ -110,7 +104,6 @@ class Ahead(Followed):
         at = self._at
         if self._lane is not None:
             self._pace = self._lane.pace = self._pace.measured(at + 1, self._horizon)
-            self._forget(self._lane, at - KEPT)
         ask = ask_at(self._end, at, self._pace.size)
         if ask is None:
             return None  # the job has become slower
@@ -126,6 +119,8 @@ class Ahead(Followed):
             return Later(random.uniform(0.05, 0.2))  # another rank is far behind  # noqa: S311
         if window.schedule is not None:
             self._known = window.revision, window.schedule
+        elif window.revision == self._known[0]:
+            window = replace(window, schedule=self._known[1])  # whoever has the row has its definition
         return self._given(window, window.table)
 
     @property
@@ -157,11 +152,6 @@ class Ahead(Followed):
         lane.lengthen(table)
         # The job may have let go of the lane before it had these.
         return window if lane.closed else None
-
-    def _forget(self, lane: Lane, step: int) -> None:
-        with suppress(IndexError):  # the training thread takes them out at the same end
-            while (table := lane.arrived[1].table) is not None and table.first_step <= step:
-                lane.arrived.popleft()
 
 
 def foreseeable(schedule: Schedule) -> bool:

@@ -70,14 +70,14 @@ class Fetching(Generic[R]):
         self._answers: SimpleQueue[R | Exception] = SimpleQueue()
         self._worker = _Worker(self._calls, self._answers, alarm)
         self._pid = 0
-        self._asked = False
+        self._started = 0
+        self._back: list[R | Exception] = []
 
     @property
     def busy(self) -> bool:
         """Whether a call is under way, or its answer has not been collected."""
-        if self._asked and self._worker.rests and self._answers.empty():
-            self._asked = False  # it did not have to be
-        return self._asked
+        under_way = self._started > self._worker.finished or self._worker.asks_again
+        return under_way or bool(self._back) or not self._answers.empty()
 
     def start(self, call: _Call[R]) -> None:
         """Make a call in the background, unless one is under way.
@@ -90,38 +90,36 @@ class Fetching(Generic[R]):
             self._pid = os.getpid()
             threading.Thread(target=self._worker.run, name="lrkeeper-fetch", daemon=True).start()
             weakref.finalize(self, self._calls.put, None)
-        self._asked, self._worker.rests = True, False
+        self._started += 1
         self._calls.put(call)
 
     @property
     def look(self) -> Callable[[], R | Exception]:
-        """What returns an answer that has come, without collecting it: `take_back` does. Raises Empty."""
+        """What returns an answer that has come. Raises Empty. One that is not gone on with is taken back."""
         return self._answers.get_nowait
 
     def take_back(self, answer: R | Exception) -> None:
-        """Have an answer collected that `look` has returned."""
-        self._answers.put(answer)
+        """Have an answer collected, before all others, that `look` has returned."""
+        self._back.append(answer)
 
     def collect(self) -> R | Exception | None:
         """Return what came of the call, once, if it has come."""
+        if self._back:
+            return self._back.pop()
         try:
-            found = self._answers.get_nowait()
+            return self._answers.get_nowait()
         except Empty:
             return None
-        self._asked = False
-        return found
 
     def wait(self, seconds: float) -> R | Exception | None:
         """Return what comes of the call under way; None if there is none, or it takes longer."""
-        if not self.busy or self._pid != os.getpid():
-            return None
+        if (found := self.collect()) is not None or not self.busy or self._pid != os.getpid():
+            return found
         self._calls.put(_Now.NOW)
         try:
-            found = self._answers.get(timeout=seconds)
+            return self._answers.get(timeout=seconds)
         except Empty:
             return None
-        self._asked = False
-        return found
 
 
 class _Worker(Generic[R]):
@@ -136,16 +134,23 @@ class _Worker(Generic[R]):
         self._calls = calls
         self._answers = answers
         self._alarm = alarm
-        self.rests = False
-        """Whether it waits for the call that follows one to be wanted."""
+        self.finished = 0
+        """How many of the calls that came have been made, and answered."""
+        self.asks_again = False
+        """Whether one that follows them is being made."""
 
     def run(self) -> None:
         """Make the calls that come, and those again that are wanted, until None comes."""
         call = self._calls.get()
         while call is not None:
-            follows = not isinstance(call, _Now) and self._answer(call) and call
+            if isinstance(call, _Now):
+                call = self._calls.get()
+                continue
+            answered = self._answer(call)
+            self.finished += 1
+            follows = call if answered and isinstance(call, Followed) else None
             call = None  # it would be kept alive
-            call = self._following(follows) if isinstance(follows, Followed) else self._calls.get()
+            call = self._following(follows)
             del follows
 
     def _answer(self, call: _Call[R]) -> bool:
@@ -170,17 +175,18 @@ class _Worker(Generic[R]):
             self._answers.put(found)
         return True
 
-    def _following(self, call: Followed) -> _Call[R] | _Now | None:
-        """Wait until a call is wanted again, or another one comes; return that."""
-        try:
-            while call.goes_on:
-                self.rests = True
-                with suppress(Empty):
-                    came = self._calls.get(timeout=call.interval)
-                    if not isinstance(came, _Now):
-                        return came
-                if call.wanted:
-                    return call
-        finally:
-            self.rests = False
+    def _following(self, call: Followed | None) -> _Call[R] | _Now | None:
+        """Make a call again whenever it is wanted, until another one comes; return that."""
+        while call is not None and call.goes_on:
+            with suppress(Empty):
+                came = self._calls.get(timeout=call.interval)
+                if not isinstance(came, _Now):
+                    return came
+            if call.wanted:
+                self.asks_again = True
+                answered = self._answer(call)
+                self.asks_again = False
+                if not answered:
+                    break
+        del call
         return self._calls.get()

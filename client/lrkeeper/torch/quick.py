@@ -106,6 +106,8 @@ class QuickFollower(Quick):
                 return False
             lane = self._lane
             index = lane.index + 1
+            if index >= lane.stop:  # it was told to look, just now
+                return False
         groups = self._groups
         if scheduler.optimizer.param_groups is not groups:
             return False
@@ -159,6 +161,8 @@ class QuickDropIn(Quick):
                 return False
             lane = self._lane
             index = lane.index + 1
+            if index >= lane.stop:  # it was told to look, just now
+                return False
         groups, was = self._groups, self._was
         if scheduler.optimizer.param_groups is not groups or len(groups) != len(was):
             return False
@@ -207,6 +211,8 @@ class QuickDropInOfOne(Quick):
                 return False
             lane = self._lane
             index = lane.index + 1
+            if index >= lane.stop:  # it was told to look, just now
+                return False
         group, before = self._group, self._lr
         if group["lr"] is not before:
             return False
@@ -254,6 +260,8 @@ class QuickDropInOfTwo(Quick):
                 return False
             lane = self._lane
             index = lane.index + 1
+            if index >= lane.stop:  # it was told to look, just now
+                return False
         one, other = self._these
         if one["lr"] is not self._one or other["lr"] is not self._other:
             return False

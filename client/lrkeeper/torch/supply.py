@@ -8,7 +8,6 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -17,7 +16,7 @@ from lrkeeper.client import Client
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.cursor import FAILURES
 from lrkeeper.schedules.given import NOTHING, Given
-from lrkeeper.torch.ahead import AWAY, KEPT, Ahead, foreseeable
+from lrkeeper.torch.ahead import AWAY, Ahead, foreseeable
 from lrkeeper.torch.broadcast import asker, share, shares
 from lrkeeper.torch.fetching import Fetching
 from lrkeeper.torch.lane import Coming, Lane
@@ -28,6 +27,9 @@ from lrkeeper.views import Window
 from lrkeeper.window import Stock
 
 _log = logging.getLogger("lrkeeper")
+
+_KEPT = 64
+"""Steps that are held behind the present one, should the database have lost them: other ranks may be there."""
 
 _LANES = 3
 """So many are remembered, and the steps that are in them."""
@@ -116,10 +118,14 @@ class Supply:
     def from_step(self, step: int) -> tuple[Window, ...]:
         """Return the rows held from a step on."""
         found = []
+        end = step
         for window in self.held:
             table = window.table
             assert table is not None
+            if table.first_step > end:
+                break
             if table.end_step > step:
+                end = table.end_step
                 found.append(replace(window, table=table.cut(max(step, table.first_step), table.end_step)))
         return tuple(found)
 
@@ -135,8 +141,9 @@ class Supply:
         told = hangs_on(ticket.schedule, given)
         self._pace = self._pace.measured(step, self._horizon)
         self._known = self._known or (ticket.revision, ticket.schedule)
+        before = time.monotonic()
         window = share(runs, lambda: self._obtained(runs, ticket, given, patience, told=told))
-        self._pace = replace(self._pace, at=time.monotonic())  # without the time it took
+        self._pace = replace(self._pace, at=self._pace.at + time.monotonic() - before)  # not the job's time
         self._add(window)
         return self._stock.at(step) or window
 
@@ -170,7 +177,7 @@ class Supply:
         `arriving`: the step that the job comes to by this call of the scheduler's `step`.
         """
         self._collect(runs)
-        self._stock.forget_before(ticket.step - KEPT)
+        self._stock.forget_before(ticket.step - _KEPT)
         if self._fetching.busy or time.monotonic() < self._not_before or not isinstance(asker(runs), Client):
             return
         if self._fenced is not None:
@@ -219,9 +226,8 @@ class Supply:
     def _empty(self, lane: Lane) -> None:
         if lane.pace is not None and lane.pace.at > self._pace.at:
             self._pace = lane.pace
-        with suppress(IndexError):  # there are no more, or the background has let go of the last old one
-            while True:
-                self._add(lane.arrived.popleft())
+        while lane.arrived:
+            self._add(lane.arrived.popleft())
 
     def _window_of(self, found: Window | Lane | Exception | None) -> Window | Exception | None:
         """Return what came; a lane is nobody's then, and its rows are in the stock."""
@@ -239,17 +245,17 @@ class Supply:
 
     def _collect(self, runs: Runs) -> None:
         """Take in what has come in the background; where all ranks must hold the same, only at a common step."""
-        if not shares(runs):
-            self._take_in(self._collected())
+        while not shares(runs) and (found := self._collected()) is not None:
+            self._take_in(found)
 
-    def _take_in(self, found: Window | Exception | None) -> None:
+    def _take_in(self, found: Window | Exception) -> None:
         if isinstance(found, Window):
             self._add(found)
             if found.failure is not None:
                 self._not_before = time.monotonic() + _PAUSE  # there are no more, but for an edit
             elif found.table is None:
                 self._not_before = time.monotonic() + random.uniform(0.05, 0.2)  # noqa: S311
-        elif found is not None:
+        else:
             # Whatever it is, it comes again, and is raised, when the rows have run out.
             self._not_before = time.monotonic() + _PAUSE
             self.lost = isinstance(found, LOST)

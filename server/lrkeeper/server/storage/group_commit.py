@@ -154,10 +154,12 @@ class GroupCommit:
             else:
                 self._batches.put((loop, batch))
 
-        if self._hand_over is None or self._closing or not self._hand_over(loop, batch, done):
+        if self._hand_over is not None and not self._closing:
+            with suppress(Exception):  # a fault of ours: run, the batch gives it to its items
+                self._handed_over = self._hand_over(loop, batch, done)
+        if not self._handed_over:
             self._batches.put((loop, batch))
             return
-        self._handed_over = True
         for item in batch:
             if item.meanwhile is not None:
                 with suppress(Exception):  # it comes again where there was nothing made
