@@ -130,10 +130,10 @@ class QuickFollower(Quick):
             row = lane.rows[start : start + lane.groups].tolist()
             if len(groups) != len(row):
                 return False
-            for group, before in zip(groups, was):  # noqa: B905 - as long
+            for group, before, value in zip(groups, was, row):  # noqa: B905 - as long
                 if group["lr"] is not before:
+                    _put_back(groups, was, group)
                     return False
-            for group, value in zip(groups, row):  # noqa: B905 - as long
                 group["lr"] = value
             self._was = row
         lane.index = index
@@ -283,6 +283,14 @@ class QuickDropInOfTwo(Quick):
             one["lr"], other["lr"] = self._one, self._other
             raise
         return True
+
+
+def _put_back(groups: list[Any], lrs: list[Any], end: Any) -> None:
+    """Have the groups before one of them hold again what they did."""
+    for group, lr in zip(groups, lrs, strict=True):
+        if group is end:
+            return
+        group["lr"] = lr
 
 
 def _written(group: Any, lr: Any, value: float) -> Any:
