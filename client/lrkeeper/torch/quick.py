@@ -85,6 +85,13 @@ class Quick:
         coming.go_on(found)
         return True
 
+    def _next_lane(self) -> Lane | None:
+        """Return the lane that has the next step; None where that must be taken the slow way."""
+        if not self._has_more():
+            return None
+        lane = self._lane  # of which it may have been told to let go, just now
+        return lane if lane.index + 1 < lane.stop else None
+
     def _has_more(self) -> bool:
         if self._lane is not _ENDED and self._goes_on():  # otherwise someone wants it to ask
             return True
@@ -102,12 +109,10 @@ class QuickFollower(Quick):
         lane = self._lane
         index = lane.index + 1
         if index >= lane.stop:
-            if not self._has_more():
+            if (more := self._next_lane()) is None:
                 return False
-            lane = self._lane
+            lane = more
             index = lane.index + 1
-            if index >= lane.stop:  # it was told to look, just now
-                return False
         groups = self._groups
         if scheduler.optimizer.param_groups is not groups:
             return False
@@ -157,12 +162,10 @@ class QuickDropIn(Quick):
         lane = self._lane
         index = lane.index + 1
         if index >= lane.stop:
-            if not self._has_more():
+            if (more := self._next_lane()) is None:
                 return False
-            lane = self._lane
+            lane = more
             index = lane.index + 1
-            if index >= lane.stop:  # it was told to look, just now
-                return False
         groups, was = self._groups, self._was
         if scheduler.optimizer.param_groups is not groups or len(groups) != len(was):
             return False
@@ -207,12 +210,10 @@ class QuickDropInOfOne(Quick):
         lane = self._lane
         index = lane.index + 1
         if index >= lane.stop:
-            if not self._has_more():
+            if (more := self._next_lane()) is None:
                 return False
-            lane = self._lane
+            lane = more
             index = lane.index + 1
-            if index >= lane.stop:  # it was told to look, just now
-                return False
         group, before = self._group, self._lr
         if group["lr"] is not before:
             return False
@@ -256,12 +257,10 @@ class QuickDropInOfTwo(Quick):
         lane = self._lane
         index = lane.index + 1
         if index >= lane.stop:
-            if not self._has_more():
+            if (more := self._next_lane()) is None:
                 return False
-            lane = self._lane
+            lane = more
             index = lane.index + 1
-            if index >= lane.stop:  # it was told to look, just now
-                return False
         one, other = self._these
         if one["lr"] is not self._one or other["lr"] is not self._other:
             return False
