@@ -16,7 +16,7 @@ import torch.distributed
 from lrkeeper import Client, RemoteLR, lr_scheduler
 from lrkeeper import schedules as S
 from lrkeeper.errors import NotConfigured, RunFenced, ScheduleDiffers, ServerUnavailable
-from tests.client.processes import at_once
+from tests.client.processes import at_once, in_group
 from tests.client.training import DEFINITIONS, Row, Training, undisturbed
 from tests.support.server import ServerProcess, free_port
 
@@ -43,15 +43,6 @@ def as_broadcasting(size: int, server: ServerProcess, store: Path, job: Job, *ar
             for rank in range(size)
         ]
     )
-
-
-def in_group(store: Path, job: Job, *args: Any) -> Any:
-    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=size)
-    try:
-        return job(*args)
-    finally:
-        torch.distributed.destroy_process_group()
 
 
 def caught(call: Callable[[], object]) -> tuple[str, str]:

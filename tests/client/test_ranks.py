@@ -13,7 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from lrkeeper import Client, RemoteLR, lr_scheduler, views
 from lrkeeper.errors import GroupsDiffer, NotConfigured, RankDiffers, ScheduleDiffers
-from tests.client.processes import as_ranks, at_once, in_new_process
+from tests.client.processes import as_ranks, at_once, in_group, in_new_process
 from tests.client.training import DEFINITIONS, KINDS, Row, Training, hexes, kept, undisturbed
 from tests.support.server import ServerProcess
 
@@ -21,25 +21,20 @@ STEP_LR = DEFINITIONS["StepLR"]
 
 
 def train_together(
-    kind: str, store: Path, epochs: int, state: dict[str, Any] | None = None
+    kind: str, epochs: int, state: dict[str, Any] | None = None
 ) -> tuple[list[Row], dict[str, Any]]:
-    """One rank's training with a gloo process group; return the lrs used and the scheduler's state."""
-    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=size)
-    try:
-        training = Training()
-        model = DistributedDataParallel(training.model)
-        scheduler = kept(kind, training.optimizer)
-        if state is not None:
-            scheduler.load_state_dict(state)
-        for _ in range(epochs):
-            training.optimizer.zero_grad()
-            model(torch.full((4, 2), 1.0 + rank)).pow(2).mean().backward()
-            training.optimizer.step()
-            scheduler.step()
-        return training.used, scheduler.state_dict()
-    finally:
-        torch.distributed.destroy_process_group()
+    """One rank's training in a process group; return the lrs used and the scheduler's state."""
+    training = Training()
+    model = DistributedDataParallel(training.model)
+    scheduler = kept(kind, training.optimizer)
+    if state is not None:
+        scheduler.load_state_dict(state)
+    for _ in range(epochs):
+        training.optimizer.zero_grad()
+        model(torch.full((4, 2), 1.0 + torch.distributed.get_rank())).pow(2).mean().backward()
+        training.optimizer.step()
+        scheduler.step()
+    return training.used, scheduler.state_dict()
 
 
 @pytest.mark.usefixtures("step_by_step")
@@ -49,7 +44,7 @@ def test_the_ranks_of_a_process_group_share_a_run_a_fence_and_the_values(
 ) -> None:
     before = {run.uid for run in client.list_runs()}
     there = {"LRKEEPER_SERVER": server.address}
-    ranks = as_ranks(2, train_together, kind, tmp_path / "first", 6, **there)
+    ranks = as_ranks(2, in_group, tmp_path / "first", train_together, kind, 6, **there)
     expected = undisturbed(kind.split()[0], 12)
     assert [used for used, _ in ranks] == [expected[:6]] * 2
     (stored,) = [run for run in client.list_runs() if run.uid not in before]
@@ -61,7 +56,7 @@ def test_the_ranks_of_a_process_group_share_a_run_a_fence_and_the_values(
     ] * 2
 
     # A second start of both, from rank 0's checkpoint: one new fence for the two.
-    ranks = as_ranks(2, train_together, kind, tmp_path / "second", 6, states[0], **there)
+    ranks = as_ranks(2, in_group, tmp_path / "second", train_together, kind, 6, states[0], **there)
     assert [used for used, _ in ranks] == [expected[6:]] * 2
     stored = client.get_run(stored.name)
     assert (stored.fence, stored.branch, stored.frontier) == (2, 1, 13)
@@ -214,8 +209,8 @@ def test_ranks_whose_agents_count_restarts_otherwise_are_one_start(
     before = {run.uid for run in client.list_runs()}
     calls = [
         (
-            train_together,
-            ("StepLR RemoteLR", tmp_path / "store", 4),
+            in_group,
+            (tmp_path / "store", train_together, "StepLR RemoteLR", 4),
             {
                 **rank(number, 2, server),
                 "TORCHELASTIC_RUN_ID": "the-job",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import pickle
 import warnings
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from lrkeeper import schedules as S
 from lrkeeper.schedules.given import NotTold
 from tests.client import accelerated as accelerated_module
 from tests.client.accelerated import Accelerator
-from tests.client.processes import as_ranks
+from tests.client.processes import as_ranks, in_group
 from tests.client.training import DEFINITIONS, SHAPES, Row, Training, undisturbed
 from tests.support.server import ServerProcess
 
@@ -200,34 +199,29 @@ def test_a_drop_in_is_stepped_where_the_optimizer_was(server: ServerProcess, nam
     assert scaled(training, lambda: scheduler.step() if steps.take() else None) == undisturbed(shape, 5)
 
 
-def train_rank(store: Path, skips: dict[int, list[int]]) -> tuple[list[Row], list[int]]:
+def train_rank(skips: dict[int, list[int]]) -> tuple[list[Row], list[int]]:
     """One rank's training through DistributedDataParallel and a GradScaler; its loss is inf at some batches.
 
     Return the lrs that the optimizer saw, and the scheduler's step after each batch.
     """
-    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=size)
-    try:
-        training = Training()
-        model = DistributedDataParallel(training.model)
-        scheduler = RemoteLR(training.optimizer, DEFINITIONS["StepLR"], **AFTER)  # type: ignore[arg-type]
-        scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
-        seen, at = seen_by(training), []
-        for batch in range(9):
-            training.optimizer.zero_grad()
-            backward(model, INF if batch in skips[rank] else 1.0, scaler)
-            scaler.step(training.optimizer)
-            scaler.update()
-            scheduler.step()
-            at.append(scheduler.last_epoch)
-        return seen, at
-    finally:
-        torch.distributed.destroy_process_group()
+    training = Training()
+    model = DistributedDataParallel(training.model)
+    scheduler = RemoteLR(training.optimizer, DEFINITIONS["StepLR"], **AFTER)  # type: ignore[arg-type]
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    seen, at = seen_by(training), []
+    for batch in range(9):
+        training.optimizer.zero_grad()
+        backward(model, INF if batch in skips[torch.distributed.get_rank()] else 1.0, scaler)
+        scaler.step(training.optimizer)
+        scaler.update()
+        scheduler.step()
+        at.append(scheduler.last_epoch)
+    return seen, at
 
 
 def test_an_overflow_on_one_rank_is_a_step_on_none(server: ServerProcess, tmp_path: Path) -> None:
     skips = {0: [5], 1: [0, 3]}
-    ranks = as_ranks(2, train_rank, tmp_path / "store", skips, LRKEEPER_SERVER=server.address)
+    ranks = as_ranks(2, in_group, tmp_path / "store", train_rank, skips, LRKEEPER_SERVER=server.address)
     assert [at for _, at in ranks] == [[0, 1, 2, 2, 3, 3, 4, 5, 6]] * 2
     assert [seen for seen, _ in ranks] == [undisturbed("StepLR", 6)] * 2
 

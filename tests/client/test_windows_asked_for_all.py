@@ -5,26 +5,22 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import torch.distributed
-
 from lrkeeper import Client, RemoteLR
 from lrkeeper import schedules as S
-from tests.client.processes import as_ranks
+from tests.client.processes import as_ranks, in_group
 from tests.client.training import Training
 from tests.support.server import ServerProcess
 
 STEP_SECONDS = 0.002
 
 
-def train(run: str, store: Path, steps: int) -> None:
-    torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=0, world_size=1)
+def train(run: str, steps: int) -> None:
     training = Training()
     scheduler = RemoteLR(training.optimizer, S.ExponentialLR(0.999), run=run, sync="broadcast")
     for _ in range(steps):
         time.sleep(STEP_SECONDS)
         training.optimizer.step()
         scheduler.step()
-    torch.distributed.destroy_process_group()
 
 
 def test_a_window_is_no_longer_than_the_horizon_however_often_it_is_fetched(
@@ -33,9 +29,10 @@ def test_a_window_is_no_longer_than_the_horizon_however_often_it_is_fetched(
     most = 20
     as_ranks(
         1,
+        in_group,
+        tmp_path / "store",
         train,
         run,
-        tmp_path / "store",
         400,
         LRKEEPER_SERVER=server.address,
         LRKEEPER_HORIZON=str(most * STEP_SECONDS),
