@@ -13,6 +13,7 @@ import grpc
 
 from lrkeeper.schedules.table import Table
 from lrkeeper.v1 import run_service_pb2, values_pb2
+from tests.support.server import free_port
 
 ANSWERS: dict[str, type[Any]] = {
     "NextLr": run_service_pb2.NextLrResponse,
@@ -82,8 +83,10 @@ class Relay(grpc.GenericRpcHandler):
 def relay_to(upstream: str) -> Iterator[Relay]:
     """Run a relay on a port of its own."""
     relay = Relay(upstream)
-    server = grpc.server(ThreadPoolExecutor(8), handlers=[relay])
-    relay.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    relay.address = f"127.0.0.1:{free_port()}"
+    # Without reuseport, or the port could be another process's too.
+    server = grpc.server(ThreadPoolExecutor(8), handlers=[relay], options=[("grpc.so_reuseport", 0)])
+    server.add_insecure_port(relay.address)
     server.start()
     relay.await_both_ends()
     try:

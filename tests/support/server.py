@@ -93,13 +93,19 @@ class ServerProcess:
         self.stop()
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """Return a port that was free a moment ago.
+    """Return a port that was free a moment ago, and that this function has not returned before.
 
     Not one of those that the system gives to outgoing connections: a server that is started again needs its own.
+    A client of an earlier server at the same address would not look at once whether there is one again.
     """
     while True:
         with socket.socket() as probe, suppress(OSError):
             port = random.randrange(15_000, 32_000)
             probe.bind(("127.0.0.1", port))
-            return port
+            if port not in _given:
+                _given.add(port)
+                return port
