@@ -15,8 +15,9 @@ from lrkeeper.server.runs.records import ParamGroup, RankProgress
 from lrkeeper.server.runs.resume import OnResume
 from lrkeeper.server.storage.sql import SqlStorage
 from lrkeeper.server.usecases.acquire_run import Acquired, acquire_run
+from lrkeeper.server.usecases.committed import Steps
 from lrkeeper.server.usecases.keeper import Keeper
-from lrkeeper.server.usecases.next_lr import Steps, next_lr
+from lrkeeper.server.usecases.next_lr import next_lr
 
 START = Start(
     run="run",

@@ -17,9 +17,10 @@ from lrkeeper.server.runs.records import ParamGroup
 from lrkeeper.server.storage.sql import SqlStorage
 from lrkeeper.server.usecases import edit_run as editing
 from lrkeeper.server.usecases.acquire_run import Acquired, acquire_run
+from lrkeeper.server.usecases.committed import Answer, Steps
 from lrkeeper.server.usecases.keeper import Keeper
 from lrkeeper.server.usecases.leave_plan import leave_plan
-from lrkeeper.server.usecases.next_lr import Answer, Steps, next_lr
+from lrkeeper.server.usecases.next_lr import next_lr
 
 HOUR_US = 3_600_000_000
 

@@ -153,7 +153,7 @@ MUTANTS: dict[str, Mutant] = {
         (1, 2),
         (
             _server(
-                "usecases.next_lr:_answer",
+                "usecases.committed:answer",
                 "\n    whole = len(blocks)\n",
                 _AS_GIVEN.format(
                     schedule="head.schedule", given="block.learned", condition="len(blocks) < 9"
@@ -165,7 +165,7 @@ MUTANTS: dict[str, Mutant] = {
         (1,),
         (
             _server(
-                "usecases.next_lr:_answer",
+                "usecases.committed:answer",
                 "\n    whole = len(blocks)\n",
                 _AS_GIVEN.format(schedule="head.schedule", given="steps.given", condition="steps.given"),
             ),
@@ -173,7 +173,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "the branch is missing where rows are looked up": Mutant(
         (1, 2),
-        (_server("usecases.next_lr:_answer", "if steps.branch != head.run.branch:", "if False:"),),
+        (_server("usecases.committed:answer", "if steps.branch != head.run.branch:", "if False:"),),
     ),
     "a rollback keeps the fence": Mutant(
         (4,),

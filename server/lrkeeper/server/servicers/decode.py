@@ -26,9 +26,9 @@ from lrkeeper.server.runs.limits import (
 )
 from lrkeeper.server.runs.records import ParamGroup
 from lrkeeper.server.runs.resume import OnResume
+from lrkeeper.server.usecases.committed import Steps
 from lrkeeper.server.usecases.fill import fill, fill_schedule
 from lrkeeper.server.usecases.fork_run import Fork
-from lrkeeper.server.usecases.next_lr import Steps
 from lrkeeper.server.usecases.origins import Carried
 from lrkeeper.server.usecases.report_deviation import Deviated
 from lrkeeper.server.usecases.rollback_run import Rollback

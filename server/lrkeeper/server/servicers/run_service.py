@@ -11,11 +11,12 @@ from lrkeeper.server.servicers import decode, encode, remembered
 from lrkeeper.server.servicers.pages import Pages
 from lrkeeper.server.usecases import runs
 from lrkeeper.server.usecases.acquire_run import acquire_run
+from lrkeeper.server.usecases.committed import Answer
 from lrkeeper.server.usecases.edit_run import Change, edit_run, replace_by_stored
 from lrkeeper.server.usecases.fork_run import fork_run
 from lrkeeper.server.usecases.keeper import Keeper
 from lrkeeper.server.usecases.leave_plan import leave_plan
-from lrkeeper.server.usecases.next_lr import Answer, next_lr
+from lrkeeper.server.usecases.next_lr import next_lr
 from lrkeeper.server.usecases.report_deviation import report_deviation
 from lrkeeper.server.usecases.rollback_run import rollback_run
 from lrkeeper.v1 import run_service_pb2 as pb
