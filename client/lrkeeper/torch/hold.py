@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import math
-import warnings
-import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-
-from torch.optim.lr_scheduler import LRScheduler
+from typing import Any
 
 from lrkeeper import errors, views
 from lrkeeper.schedules import Schedule
@@ -20,15 +16,13 @@ from lrkeeper.schedules.table import Table
 from lrkeeper.schedules.torch_schedule import per_group_numbers
 from lrkeeper.torch import groups
 from lrkeeper.torch.calling import calls, factors_of_next
-from lrkeeper.torch.hooks import before_step
+from lrkeeper.torch.changes import Changes
 from lrkeeper.torch.optimizer_steps import OptimizerSteps
 from lrkeeper.torch.options import Options
 from lrkeeper.torch.position import Position
-from lrkeeper.torch.quick import QuickDropIn, QuickDropInOfOne, QuickDropInOfTwo, Quicker, QuickFollower
+from lrkeeper.torch.quick import Quicker, quick_of
 from lrkeeper.torch.ticket import Ticket
-
-if TYPE_CHECKING:
-    import torch
+from lrkeeper.torch.waking import Waking
 
 Definition = Callable[[Any], Schedule | str]
 Mark = tuple[Ticket | None, groups.Held | None, bool]
@@ -45,15 +39,9 @@ _FACTS = (
     "_tracks",
     "_groups",
     "_first",
-    "_written",
+    "_changes",
     "_brought",
 )
-
-
-_DROP_INS: dict[int, type[QuickDropIn | QuickDropInOfOne | QuickDropInOfTwo]] = {
-    1: QuickDropInOfOne,
-    2: QuickDropInOfTwo,
-}
 
 
 class Hold:
@@ -85,11 +73,9 @@ class Hold:
         self._groups: tuple[views.Group, ...] = ()
         self._before: tuple[views.Group, ...] = ()
         self._first: groups.Held | None = None  # the row at construction; None: what the optimizer will hold
-        self._written: groups.Held | None = None
+        self._changes = Changes()
         self._brought: Schedule | str | None = None
-        self._too_late = False  # a change of other code came at a step that is committed already
-        self._hook: Any = None
-        self._awake = False
+        self._waking = Waking()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy stands where this one does, and opens the run for itself."""
@@ -136,7 +122,7 @@ class Hold:
         self.begun = True
         self._before = groups.read(scheduler.optimizer, groups.tracks(scheduler.optimizer))
         self.position.prepare()
-        self._listen(scheduler)
+        self._waking.listen(scheduler)
 
     def built(self, scheduler: Any, *, calls: bool = False) -> None:
         """Note what the groups hold when the scheduler has been built."""
@@ -148,7 +134,7 @@ class Hold:
 
     def begins_with(self, scheduler: Any) -> None:
         """Note the row that was written into the groups for step 0."""
-        self._first = self._written = groups.values(scheduler.optimizer, self._tracks)
+        self._first = self._changes.written = groups.values(scheduler.optimizer, self._tracks)
 
     def begins_at(self, schedule: Schedule, cursor: Cursor, base: Row) -> None:
         """Note a definition whose functions this process calls, and what they have made of step 0."""
@@ -158,7 +144,7 @@ class Hold:
         """Leave the run to the composite that this scheduler is a member of."""
         self.silent = True
         self.position.give_up()
-        self._stop_listening()
+        self._waking.stop()
 
     def wake(self, scheduler: Any) -> list[Any]:
         """Open the run and write the row of this place, whatever was restored in which order.
@@ -167,13 +153,13 @@ class Hold:
         """
         moved_in = self._first is None
         self._open(scheduler)
-        self._awake = True
+        self._waking.awake = True
         last_lr: list[Any] = scheduler._last_lr
         if self._adopts and self._changed(scheduler) is not None:
             return last_lr
-        self._overwrite(scheduler)
+        self._changes.overrule(self._held(scheduler))
         held = self.settle(scheduler)
-        return last_lr if moved_in and self._written == self._first else held
+        return last_lr if moved_in and self._changes.written == self._first else held
 
     def definable(self, scheduler: Any) -> bool:
         """Whether there is a definition: torch takes arguments, and groups, that make none, and fails at a step."""
@@ -186,7 +172,7 @@ class Hold:
     def open(self, scheduler: Any) -> None:
         """Open the run, if it is not: before torch's books go on."""
         self._open(scheduler)
-        self._stop_listening()
+        self._waking.stop()
 
     def groups_added(self, scheduler: Any) -> bool:
         """Whether the optimizer has param groups that the run does not have yet."""
@@ -201,19 +187,17 @@ class Hold:
         groups.keep_initial(scheduler.optimizer, noted)
         added = groups.read(scheduler.optimizer, self._tracks)[self._kept :]
         self._check_numbers(ticket, len(ticket.groups) + len(added))
-        if self._written is not None:
-            held = groups.values(scheduler.optimizer, self._tracks)
-            self._written = {t: (*own, *held[t][len(own) :]) for t, own in self._written.items()}
+        self._changes.added(groups.values(scheduler.optimizer, self._tracks))
         self.position.grow(self._defined(scheduler), (*ticket.groups, *added))
 
     def learn(self, scheduler: Any, told: Given) -> Given:
         """Return what the next step is given: what it was told, and what other code has written into the groups."""
         if not self._adopts:
-            self._overwrite(scheduler)
+            self._changes.overrule(self._held(scheduler))
         elif (changed := self._changed(scheduler)) is not None:
             told = replace(told, seen=changed)
         if (told.seen is not None or told.epoch is not None) and not self.position.frees_next(told):
-            self._too_late = told.seen is not None
+            self._changes.too_late = told.seen is not None
             return replace(told, seen=None)
         return told
 
@@ -233,52 +217,44 @@ class Hold:
         """Move to the next step: nothing has moved if this raises."""
         ticket = self.position.ticket = self.position.next(given)
         if given.seen is not None and ticket.given.seen != given.seen:
-            self._too_late = True  # another rank's report decided
-        self._written = None
+            self._changes.too_late = True  # another rank's report decided
+        self._changes.written = None
 
     def rest(self) -> None:
         """End the quick steps: note where they have led."""
         quick = self.position.rest()
         if quick is not None:
-            self._written = {"lr": quick.written}
+            self._changes.written = {"lr": quick.written}
 
     def quicken(self, scheduler: Any, torch_step: Any) -> Quicker | None:
         """Return what takes the next steps from memory, if they are there and nothing stands against it."""
         self.position.look_ahead()
         ticket = self.position.ticket
         assert ticket is not None
-        lrs = [group["lr"] for group in scheduler.optimizer.param_groups]
-        if self._tracks != ("lr",) or self.calls or self._own is not None or len(lrs) != self._kept:
+        if self._tracks != ("lr",) or self.calls or self._own is not None or self.groups_added(scheduler):
             return None
-        if not all(type(lr) in (float, int) for lr in lrs):
-            return None
-        quick: Quicker
-        if self.definition_is_given:
-            quick = QuickFollower(scheduler.optimizer, ticket.step, self.position.more)
-        elif torch_step is LRScheduler.step:
-            kind = _DROP_INS.get(len(lrs), QuickDropIn)
-            quick = kind(scheduler.optimizer, ticket.step, self.position.more)
-        else:
-            return None  # torch's class keeps more books than those of an LRScheduler
-        return quick if self.position.quicken(quick) else None
+        follows = self.definition_is_given
+        quick = quick_of(
+            scheduler.optimizer, ticket.step, self.position.more, None if follows else torch_step
+        )
+        return quick if quick is not None and self.position.quicken(quick) else None
 
     def mark(self) -> Mark:
         """Return where this stands, for `return_to`."""
-        return self.position.ticket, self._written, self._too_late
+        return self.position.ticket, self._changes.written, self._changes.too_late
 
     def return_to(self, mark: Mark) -> None:
         """Stand there again: torch did not follow, or the run did not move."""
-        ticket, self._written, self._too_late = mark
+        ticket, self._changes.written, self._changes.too_late = mark
         self.position.return_to(ticket)
 
     def settle(self, scheduler: Any) -> list[Any]:
         """Write the row of this place into the optimizer; return copies of the lrs the groups then hold."""
         row = self.position.row or self._first or self._held(scheduler)
-        if self._too_late:
-            self._too_late = False
-            self._warn_too_late(scheduler, row)
+        if (ticket := self.position.ticket) is not None and self._changes.too_late:
+            self._changes.tell_too_late(self._held(scheduler), ticket, row)
         held = groups.write(scheduler.optimizer, row)
-        self._written = self._held(scheduler)
+        self._changes.written = self._held(scheduler)
         return held
 
     def read(self, scheduler: Any, state: Mapping[str, Any]) -> Ticket | None:
@@ -302,16 +278,16 @@ class Hold:
         if ticket is not None:
             self._tracks = ticket.values.tracks
         held = self.settle(scheduler)
-        self._written = None  # the optimizer may be restored after this
-        self._listen(scheduler)
+        self._changes.written = None  # the optimizer may be restored after this
+        self._waking.listen(scheduler)
         return held
 
     def move_in(self, scheduler: Any) -> None:
         """Begin a run where torch's books stand now, with what the optimizer holds when it is opened."""
         self.position.go(None)
         self._tracks = self._tracks_of(scheduler)
-        self._first = self._written = None
-        self._listen(scheduler)
+        self._first = self._changes.written = None
+        self._waking.listen(scheduler)
 
     # Within.
 
@@ -411,32 +387,6 @@ class Hold:
         scheduler.last_epoch += ticket.step - before.step
         scheduler._step_count += ticket.step - before.step
 
-    def _listen(self, scheduler: Any) -> None:
-        """Wake at the next `optimizer.step()`.
-
-        The hook stays until the scheduler's next step: it cannot be removed while it runs. Where torch took
-        arguments that make no definition, it leaves the error to the scheduler's step, as torch does.
-        """
-        self._awake = False
-        if self._hook is not None:
-            return
-        seen = weakref.ref(scheduler)
-
-        def before(_optimizer: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> None:
-            found = seen()
-            if found is None:
-                return
-            hold: Hold = found._hold
-            if not hold._awake and hold.definable(found):
-                found._last_lr = hold.wake(found)
-
-        self._hook = before_step(scheduler.optimizer, before)
-
-    def _stop_listening(self) -> None:
-        if self._hook is not None:
-            self._hook.remove()
-            self._hook = None
-
     @property
     def _kept(self) -> int:
         """How many param groups the run has."""
@@ -459,39 +409,7 @@ class Hold:
 
     def _changed(self, scheduler: Any) -> groups.Held | None:
         """Return what the groups hold, if another hand has written them since this one did."""
-        if self._written is None:
-            return None
-        now = self._held(scheduler)
-        return None if groups.same_bits(now, self._written) else now
-
-    def _overwrite(self, scheduler: Any) -> None:
-        """Warn where another hand has written the groups: the run's values will overwrite it."""
-        now, written = self._changed(scheduler), self._written
-        self._written = None
-        if now is None or written is None:
-            return
-        for track, held in now.items():
-            for place, (ours, theirs) in enumerate(zip(written[track], held, strict=False)):
-                if ours != theirs:
-                    warnings.warn(
-                        f"the {track} of param group {place} was changed from {ours!r} to {theirs!r} by other "
-                        "code; the run's values overwrite it. To change a live run use "
-                        "`lrkeeper run set-schedule`",
-                        UserWarning,
-                        stacklevel=5,
-                    )
-
-    def _warn_too_late(self, scheduler: Any, row: groups.Held) -> None:
-        """Warn where torch's own value, which follows from a change of other code, is not the run's."""
-        ticket = self.position.ticket
-        assert ticket is not None
-        if not groups.same_bits(self._held(scheduler), row):
-            warnings.warn(
-                f"other code has changed the param groups before step {ticket.step} of run "
-                f"{ticket.place.run!r}, which has its values already; they overwrite the change",
-                UserWarning,
-                stacklevel=5,
-            )
+        return self._changes.seen(self._held(scheduler))
 
 
 def step_of(scheduler: Any) -> int:

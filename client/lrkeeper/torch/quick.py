@@ -284,6 +284,30 @@ class QuickDropInOfTwo(Quick):
         return True
 
 
+Quicker: TypeAlias = QuickFollower | QuickDropIn | QuickDropInOfOne | QuickDropInOfTwo
+
+_DROP_INS: dict[int, type[QuickDropIn | QuickDropInOfOne | QuickDropInOfTwo]] = {
+    1: QuickDropInOfOne,
+    2: QuickDropInOfTwo,
+}
+
+
+def quick_of(optimizer: Any, step: int, more: More, torch_step: Any) -> Quicker | None:
+    """Return what takes the steps of one scheduler on the param groups as they are; see Quick.
+
+    `torch_step`: what the torch class of a drop-in does at a step; None: the scheduler computes nothing. Return None
+    where that keeps more books than an LRScheduler's own, or an lr is no plain number.
+    """
+    lrs = [group["lr"] for group in optimizer.param_groups]
+    if not all(type(lr) in (float, int) for lr in lrs):
+        return None
+    if torch_step is None:
+        return QuickFollower(optimizer, step, more)
+    if torch_step is not _torch_step:
+        return None
+    return _DROP_INS.get(len(lrs), QuickDropIn)(optimizer, step, more)
+
+
 def _put_back(groups: list[Any], lrs: list[Any], end: Any) -> None:
     """Have the groups before one of them hold again what they did."""
     for group, lr in zip(groups, lrs, strict=True):
@@ -302,6 +326,3 @@ def _written(group: Any, lr: Any, value: float) -> Any:
 
 def _nothing() -> None:
     return None
-
-
-Quicker: TypeAlias = QuickFollower | QuickDropIn | QuickDropInOfOne | QuickDropInOfTwo
