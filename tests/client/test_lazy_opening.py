@@ -9,24 +9,21 @@ import pytest
 
 from lrkeeper import Client, RemoteLR, lr_scheduler
 from lrkeeper.errors import NotConfigured, RunNotFound, ScheduleNotFound
+from tests.client.newest import newest, uids
 from tests.client.training import DEFINITIONS, KINDS, SHAPES, Training, kept, undisturbed
 from tests.support.server import ServerProcess, free_port
 
 STEP_LR = DEFINITIONS["StepLR"]
 
 
-def runs(client: Client) -> set[str]:
-    return {run.uid for run in client.list_runs()}
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_construction_leaves_no_run_behind(client: Client, kind: str) -> None:
-    before = runs(client)
+    before = uids(client)
     training = Training()
     scheduler = kept(kind, training.optimizer)
     scheduler.state_dict()
     assert (scheduler.last_epoch, training.lrs()) == (0, undisturbed(kind.split()[0], 1)[0])
-    assert runs(client) == before
+    assert uids(client) == before
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -34,13 +31,13 @@ def test_loading_leaves_no_run_behind(client: Client, kind: str) -> None:
     training = Training()
     scheduler = kept(kind, training.optimizer)
     training.epochs(scheduler, 3)
-    before = runs(client)
+    before = uids(client)
     resumed = kept(kind, Training().optimizer)
     resumed.load_state_dict(scheduler.state_dict())
     resumed.get_last_lr()
-    assert runs(client) == before
+    assert uids(client) == before
     resumed.step()
-    assert runs(client) == before
+    assert uids(client) == before
 
 
 OPENERS: dict[str, Callable[[Training, Any], object]] = {
@@ -54,39 +51,39 @@ OPENERS: dict[str, Callable[[Training, Any], object]] = {
 @pytest.mark.parametrize("by", OPENERS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_run_is_opened_by_what_needs_it(client: Client, kind: str, by: str) -> None:
-    before = runs(client)
+    before = uids(client)
     training = Training()
     scheduler = kept(kind, training.optimizer)
     OPENERS[by](training, scheduler)
-    (opened,) = [run for run in client.list_runs() if run.uid not in before]
+    (opened,) = [run for run in newest(client) if run.uid not in before]
     assert opened.frontier == (2 if by == "scheduler.step" else 1)
     OPENERS[by](training, scheduler)
-    assert len(runs(client)) == len(before) + 1
+    assert len(uids(client) - before) == 1
 
 
 def test_a_composites_members_open_no_runs_of_their_own(client: Client) -> None:
-    before = runs(client)
+    before = uids(client)
     training = Training()
     scheduler = SHAPES["SequentialLR"](lr_scheduler, training.optimizer)
     for member in scheduler._schedulers:
         member.get_last_lr()
         member.state_dict()
-    assert runs(client) == before
+    assert uids(client) == before
     training.epochs(scheduler, 11)
-    assert len(runs(client)) == len(before) + 1
+    assert len(uids(client) - before) == 1
 
 
 def test_a_run_that_was_opened_and_is_empty_is_dropped_by_a_load(client: Client) -> None:
     training = Training()
     scheduler = kept("StepLR drop-in", training.optimizer)
     training.epochs(scheduler, 3)
-    before = runs(client)
+    before = uids(client)
 
     resumed = kept("StepLR drop-in", Training().optimizer)
     resumed.get_last_lr()
-    assert len(runs(client)) == len(before) + 1
+    assert len(uids(client) - before) == 1
     resumed.load_state_dict(scheduler.state_dict())
-    assert runs(client) == before
+    assert uids(client) == before
 
 
 def test_a_run_that_has_steps_is_not_dropped_by_a_load(client: Client) -> None:
@@ -97,10 +94,10 @@ def test_a_run_that_has_steps_is_not_dropped_by_a_load(client: Client) -> None:
     other = Training()
     resumed = kept("StepLR drop-in", other.optimizer)
     other.epochs(resumed, 1)
-    before = runs(client)
+    before = uids(client)
     resumed.load_state_dict(scheduler.state_dict())
     resumed.step()
-    assert runs(client) == before
+    assert uids(client) == before
 
 
 def test_a_run_that_has_steps_is_not_dropped_though_the_scheduler_is_back_at_its_start(
@@ -114,10 +111,10 @@ def test_a_run_that_has_steps_is_not_dropped_though_the_scheduler_is_back_at_its
     resumed = kept("StepLR drop-in", other.optimizer)
     start = resumed.state_dict()
     other.epochs(resumed, 2)
-    before = runs(client)
+    before = uids(client)
     resumed.load_state_dict(start)
     resumed.load_state_dict(scheduler.state_dict())
-    assert runs(client) == before
+    assert uids(client) == before
 
 
 def test_a_run_that_was_there_before_is_not_dropped_by_a_load(

@@ -9,6 +9,7 @@ import pytest
 
 from lrkeeper import Client, RemoteLR, lr_scheduler
 from lrkeeper.errors import GroupsDiffer, InvalidArgument, ScheduleDiffers, SchedulerInUse
+from tests.client.newest import uids
 from tests.client.training import DEFINITIONS, Training, undisturbed
 from tests.support.server import ServerProcess
 
@@ -185,9 +186,9 @@ def test_a_second_trial_under_the_environments_name_is_not_given_the_firsts_lr(
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a b", "a;b", "", "con", "x" * 129, "r\u0435snet"])
 def test_a_name_that_is_none_is_refused_in_words_and_nothing_is_stored(client: Client, name: str) -> None:
-    before = {run.uid for run in client.list_runs()}
+    before = uids(client)
     training = Training()
     with pytest.raises(InvalidArgument, match=r"run is .*; it must be 1 to 128 letters"):
         training.epochs(RemoteLR(training.optimizer, STEP_LR, run=name), 1)
     assert training.used == []
-    assert {run.uid for run in client.list_runs()} == before
+    assert uids(client) == before

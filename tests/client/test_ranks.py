@@ -13,6 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from lrkeeper import Client, RemoteLR, lr_scheduler, views
 from lrkeeper.errors import GroupsDiffer, NotConfigured, RankDiffers, ScheduleDiffers
+from tests.client.newest import newest, uids
 from tests.client.processes import as_ranks, at_once, in_group, in_new_process
 from tests.client.training import DEFINITIONS, KINDS, Row, Training, hexes, kept, undisturbed
 from tests.support.server import ServerProcess
@@ -42,12 +43,12 @@ def train_together(
 def test_the_ranks_of_a_process_group_share_a_run_a_fence_and_the_values(
     client: Client, server: ServerProcess, tmp_path: Path, kind: str
 ) -> None:
-    before = {run.uid for run in client.list_runs()}
+    before = uids(client)
     there = {"LRKEEPER_SERVER": server.address}
     ranks = as_ranks(2, in_group, tmp_path / "first", train_together, kind, 6, **there)
     expected = undisturbed(kind.split()[0], 12)
     assert [used for used, _ in ranks] == [expected[:6]] * 2
-    (stored,) = [run for run in client.list_runs() if run.uid not in before]
+    (stored,) = [run for run in newest(client) if run.uid not in before]
     assert stored.holder is not None
     assert (stored.fence, stored.frontier, stored.holder.world_size) == (1, 7, 2)
     states = [state for _, state in ranks]
@@ -178,7 +179,7 @@ def test_a_rank_with_another_schedule_or_other_groups_is_refused(
 
 def test_two_schedulers_of_each_rank_mean_the_same_two_runs(client: Client, server: ServerProcess) -> None:
     """Rank 1 looks at them in another order than rank 0: the names must not follow that."""
-    before = {run.uid for run in client.list_runs()}
+    before = uids(client)
     found = [
         in_new_process(
             train_two, number == 1, **rank(number, 2, server), LRKEEPER_INCARNATION=f"of-{os.getpid()}"
@@ -186,7 +187,7 @@ def test_two_schedulers_of_each_rank_mean_the_same_two_runs(client: Client, serv
         for number in (0, 1)
     ]
     assert found[0] == found[1]
-    assert len([run for run in client.list_runs() if run.uid not in before]) == 2
+    assert len([run for run in newest(client) if run.uid not in before]) == 2
 
 
 def train_two(reverse: bool) -> list[tuple[str, list[Row]]]:
@@ -206,7 +207,7 @@ def test_ranks_whose_agents_count_restarts_otherwise_are_one_start(
     client: Client, server: ServerProcess, tmp_path: Path
 ) -> None:
     """As torchrun's on two machines do; what they say are labels."""
-    before = {run.uid for run in client.list_runs()}
+    before = uids(client)
     calls = [
         (
             in_group,
@@ -220,5 +221,5 @@ def test_ranks_whose_agents_count_restarts_otherwise_are_one_start(
         for number in range(2)
     ]
     assert [used for used, _ in at_once(calls)] == [undisturbed("StepLR", 4)] * 2
-    (stored,) = [run for run in client.list_runs() if run.uid not in before]
+    (stored,) = [run for run in newest(client) if run.uid not in before]
     assert stored.fence == 1

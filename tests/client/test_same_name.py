@@ -21,6 +21,7 @@ from lrkeeper.errors import (
     ScheduleDiffers,
     StaleAttempt,
 )
+from tests.client.newest import uids
 from tests.client.processes import in_new_process
 from tests.client.training import Row, Training, hexes, undisturbed
 from tests.support.server import ServerProcess
@@ -202,10 +203,10 @@ def test_a_finished_run_goes_on_from_a_checkpoint_by_takeover(
 
 
 def test_a_run_that_was_never_opened_is_not_finished(client: Client, run: str) -> None:
-    before = {found.uid for found in client.list_runs()}
+    before = uids(client)
     _, scheduler = started(run, 0)
     scheduler.finish()
-    assert {found.uid for found in client.list_runs()} == before
+    assert uids(client) == before
 
 
 # A run of another kind.
