@@ -22,7 +22,7 @@ from lrkeeper.server.runs.limits import (
     MAX_STEP,
     MAX_TEXT,
     MAX_WORLD_SIZE,
-    rows_of_answer,
+    rows_of_report,
 )
 from lrkeeper.server.runs.records import ParamGroup
 from lrkeeper.server.runs.resume import OnResume
@@ -180,7 +180,7 @@ def deviated(request: run_service_pb2.ReportDeviationRequest) -> Deviated:
             f"kind is {request.kind}; this server knows {', '.join(map(str, _KINDS))}", field="kind"
         )
     message = request.values
-    most = rows_of_answer(max(1, len(message.tracks) * message.groups))
+    most = rows_of_report(max(1, len(message.tracks) * message.groups))
     if not 1 <= message.count <= most:  # before columns are made that long
         raise InvalidArgument(
             f"values.count is {message.count}; it must be from 1 to {most} for {len(message.tracks)} tracks of "
