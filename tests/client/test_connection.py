@@ -290,6 +290,23 @@ def test_a_jobs_step_outlives_a_cut_that_nobody_notices(
     assert training.used == undisturbed("StepLR", 5)
 
 
+def test_a_cut_under_a_fetch_in_the_background_is_got_over_there(
+    server: ServerProcess, client: Client, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lrkeeper.connection._QUICK_SECONDS", 0.1)
+    training = Training()
+    with cable_to(server.address) as cable:
+        monkeypatch.setenv("LRKEEPER_SERVER", cable.address)
+        scheduler = RemoteLR(training.optimizer, STEP_LR, run=run, horizon=0.5, on_outage="wait")
+        for _ in range(3):
+            training.epochs(scheduler, 200)
+            cable.cut()
+            cut_at = client.get_run(run).frontier
+            while client.get_run(run).frontier == cut_at:
+                training.epochs(scheduler, 1)
+    assert training.used == undisturbed("StepLR", len(training.used))
+
+
 # A server that goes away under a job.
 
 
