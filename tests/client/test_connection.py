@@ -297,12 +297,13 @@ def test_a_cut_under_a_fetch_in_the_background_is_got_over_there(
     training = Training()
     with cable_to(server.address) as cable:
         monkeypatch.setenv("LRKEEPER_SERVER", cable.address)
-        scheduler = RemoteLR(training.optimizer, STEP_LR, run=run, horizon=0.5, on_outage="wait")
-        for _ in range(3):
-            training.epochs(scheduler, 200)
-            cable.cut()
-            cut_at = client.get_run(run).frontier
-            while client.get_run(run).frontier == cut_at:
+        scheduler = RemoteLR(training.optimizer, STEP_LR, run=run, horizon=0.3, on_outage="wait")
+        training.epochs(scheduler, 1)
+        for fetch in range(8):
+            if fetch in (3, 7):  # a window has the pace of this loop by now
+                cable.cut()
+            before = client.get_run(run).frontier
+            while client.get_run(run).frontier == before:
                 training.epochs(scheduler, 1)
     assert training.used == undisturbed("StepLR", len(training.used))
 
