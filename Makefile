@@ -27,7 +27,7 @@ demo: setup ## Train a real model with its lr from a server, kill both, resume, 
 test: setup ## Run all tests but the long ones
 	$(BIN)/pytest -n 2 --dist worksteal -m "not long" $(ARGS)
 
-soak: setup ## Run the long tests: more of what can happen to jobs of several ranks
+soak: setup ## Run the long tests: the server killed 100 times, and more of what happens to jobs of several ranks
 	$(BIN)/pytest -m long $(ARGS)
 
 check: setup ## Lint, types, import boundaries, generated code, container files

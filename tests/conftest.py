@@ -62,3 +62,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def step_by_step(clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every step asks the server: for tests that count calls, or edit a run at the step where its job is."""
     monkeypatch.setenv("LRKEEPER_HORIZON", "0")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what tests measured, also those that passed."""
+    for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
+        if report.when == "call" and report.user_properties:
+            terminalreporter.section(report.nodeid)
+            for name, figure in report.user_properties:
+                terminalreporter.line(f"{name}: {figure}")

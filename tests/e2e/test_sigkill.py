@@ -1,6 +1,7 @@
 """The server is killed again and again while clients step: nothing it answered is lost or changes.
 
-LRKEEPER_KILL_ROUNDS says how often it is killed.
+The server and its writer, the process that commits, are killed in every order. How often is in `make soak` what
+LRKEEPER_KILL_ROUNDS says, or 100.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ import os
 import random
 import struct
 import time
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -28,10 +29,9 @@ from tests.support import ledger
 from tests.support.ledger import Ledger, Row
 from tests.support.server import ServerProcess
 from tests.support.steppers import Call, Job, Steppers
+from tests.support.writers import ended, suspend_amid_a_commit, suspend_before_a_commit, wait_until_open
 
-ROUNDS = int(os.environ.get("LRKEEPER_KILL_ROUNDS", "15"))
-
-pytestmark = pytest.mark.timeout(120 + 10 * ROUNDS)
+MANY = int(os.environ.get("LRKEEPER_KILL_ROUNDS", "100"))
 
 # Clients share runs as ranks of one start, or have their own.
 JOBS = [
@@ -46,12 +46,15 @@ RUNS = {job.run: job for job in JOBS}
 
 @dataclass(frozen=True)
 class Life:
-    """A life of the server, and what it left. Times are nanoseconds of the machine's monotonic clock."""
+    """A life of the server, and what it left. Times are nanoseconds of the machine's monotonic clock.
+
+    `left` is None where its writer may have gone on beside the next life.
+    """
 
     listening: int
     killed: int
     dead: int
-    left: Ledger
+    left: Ledger | None
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Story:
 
     lives: list[Life]
     listening_again: int
+    deaths: Counter[str]
     calls: list[Call]
     changes: list[Change]
     listed: dict[Row, bytes]
@@ -79,6 +83,11 @@ class Story:
     def acknowledged(self) -> list[tuple[Row, Call]]:
         """Every answer that has a value, under the row it is about."""
         return [(_row(call), call) for call in self.calls if call.bits is not None]
+
+    @property
+    def read(self) -> list[tuple[Life, Ledger]]:
+        """The lives whose database could be read when they had ended, and what was in it."""
+        return [(life, life.left) for life in self.lives if life.left is not None]
 
     def acknowledged_before(self, moment: int) -> set[Row]:
         """Return the rows that some answer had told by a moment."""
@@ -120,17 +129,116 @@ class Operator:
         return changes
 
 
+@dataclass(frozen=True)
+class Scene:
+    """What a death can make use of."""
+
+    server: ServerProcess
+    database: Path
+    steppers: Steppers
+    chance: random.Random
+
+    def wait_for_answers(self, most: int) -> None:
+        """Return once some of the clients, or none, have had one more answer."""
+        self.steppers.wait_for_answers(self.steppers.answers(), self.chance.randint(0, most))
+
+
+Death = Callable[[Scene], Iterator[bool]]
+"""Kills the server, and starts it again once the caller goes on; yields whether the database is at rest between."""
+
+
+def server_and_the_writer_ends_by_itself(scene: Scene) -> Iterator[bool]:
+    scene.server.kill()
+    yield True
+    scene.server.start()
+
+
+def server_and_writer_at_once(scene: Scene) -> Iterator[bool]:
+    scene.server.kill_all()
+    yield True
+    scene.server.start()
+
+
+def server_and_writer_amid_a_commit(scene: Scene) -> Iterator[bool]:
+    suspend_amid_a_commit(scene.server.writer, scene.database)
+    scene.server.kill_all()
+    yield True
+    scene.server.start()
+
+
+def writer_amid_a_commit_and_then_the_server(scene: Scene) -> Iterator[bool]:
+    writer = scene.server.writer
+    suspend_amid_a_commit(writer, scene.database)
+    with ended(writer.pid):
+        writer.kill()
+    scene.wait_for_answers(len(JOBS))
+    scene.server.kill()
+    yield True
+    scene.server.start()
+
+
+def server_and_the_next_starts_at_once(scene: Scene) -> Iterator[bool]:
+    scene.server.kill_alone()
+    yield False
+    scene.server.start()
+
+
+def server_and_the_next_starts_while_the_writer_is_amid_a_commit(scene: Scene) -> Iterator[bool]:
+    writer = scene.server.writer
+    suspend_amid_a_commit(writer, scene.database)
+    scene.server.kill_alone()
+    yield True
+    scene.server.launch()
+    wait_until_open(scene.server.pid, scene.database)
+    writer.resume()
+    scene.server.wait_until_it_serves()
+
+
+def server_and_the_writer_commits_when_the_next_serves(scene: Scene) -> Iterator[bool]:
+    writer = scene.server.writer
+    suspend_before_a_commit(writer, scene.database)
+    scene.server.kill_alone()
+    yield True
+    scene.server.start()
+    scene.wait_for_answers(3)
+    writer.resume()
+
+
+DEATHS: list[Death] = [
+    server_and_the_writer_ends_by_itself,
+    server_and_writer_at_once,
+    server_and_writer_amid_a_commit,
+    writer_amid_a_commit_and_then_the_server,
+    server_and_the_next_starts_at_once,
+    server_and_the_next_starts_while_the_writer_is_amid_a_commit,
+    server_and_the_writer_commits_when_the_next_serves,
+]
+
+
+@pytest.mark.parametrize(
+    "rounds",
+    [
+        2 * len(DEATHS),
+        pytest.param(MANY, marks=[pytest.mark.long, pytest.mark.timeout(120 + 20 * MANY)], id="many"),
+    ],
+)
 def test_no_kill_of_the_server_loses_or_changes_what_it_answered(
-    tmp_path: Path, record_testsuite_property: Callable[[str, object], None]
+    rounds: int,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    def progress(text: str) -> None:
+        with capsys.disabled():
+            print(text, flush=True)
+
     server = ServerProcess(tmp_path / "runs.sqlite3", log=tmp_path / "server.log")
     try:
-        story = _live_through(server, tmp_path)
+        story = _live_through(rounds, server, tmp_path, progress)
     finally:
-        server.kill()
+        server.kill_all()
     for name, figure in _figures(story).items():
-        record_testsuite_property(f"sigkill: {name}", figure)
-        print(f"{name}: {figure}")
+        record_property(name, figure)
 
     _most_kills_hit_requests_in_flight(story)
     _a_kill_leaves_every_value_that_was_acknowledged(story)
@@ -139,25 +247,31 @@ def test_no_kill_of_the_server_loses_or_changes_what_it_answered(
     _what_is_committed_was_acknowledged_or_in_flight(story)
     _the_server_lists_what_the_file_has(story)
     _every_acknowledged_edit_is_stored_once_and_rules_from_its_step_on(story)
+    assert "Traceback" not in server.log.read_text()
 
 
-def _live_through(server: ServerProcess, folder: Path) -> Story:
-    database, chance, lives = folder / "runs.sqlite3", random.Random(ROUNDS), []
+def _live_through(rounds: int, server: ServerProcess, folder: Path, progress: Callable[[str], None]) -> Story:
+    database, chance, lives = folder / "runs.sqlite3", random.Random(rounds), []
+    deaths = [DEATHS[number % len(DEATHS)] for number in range(rounds)]
     with Steppers(server.address, JOBS, folder) as steppers:
+        scene = Scene(server, database, steppers, chance)
         operator = Operator(server.address)
-        for number in range(ROUNDS):
-            since = steppers.answers()
-            server.start()
-            listening = time.monotonic_ns()
+        since = steppers.answers()
+        server.start()
+        for number, death in enumerate(deaths):
+            listening = server.listening_since
             steppers.wait_for_answers(since, len(JOBS) if number == 0 else chance.randint(1, len(JOBS)))
             operator.change_next()
             time.sleep(chance.uniform(0, 0.05))  # any moment will do: the fault is to come at random
-            killed = time.monotonic_ns()
-            server.kill()
-            lives.append(Life(listening, killed, time.monotonic_ns(), ledger.read_copy(database)))
-        since = steppers.answers()
-        server.start()
-        listening = time.monotonic_ns()
+            dying = death(scene)
+            at_rest, dead = next(dying), time.monotonic_ns()
+            left = ledger.read_copy(database) if at_rest else None
+            lives.append(Life(listening, server.killed_at, dead, left))
+            since = steppers.answers()
+            next(dying, None)
+            if (number + 1) % 10 == 0:
+                progress(f"{number + 1} of {rounds} kills, {sum(steppers.answers())} answers")
+        listening = server.listening_since
         steppers.wait_for_answers(since, len(JOBS))
         changes = operator.close()
         calls = steppers.stop()
@@ -169,7 +283,8 @@ def _live_through(server: ServerProcess, folder: Path) -> Story:
             for step in range(block.table.first_step, block.table.end_step)
         }
     assert server.stop() == 0
-    return Story(lives, listening, calls, changes, listed, ledger.read(database))
+    counted = Counter(death.__name__.replace("_", " ") for death in deaths)
+    return Story(lives, listening, counted, calls, changes, listed, ledger.read(database))
 
 
 def _hit(story: Story) -> int:
@@ -188,10 +303,11 @@ def _hit(story: Story) -> int:
 
 
 def _figures(story: Story) -> dict[str, int]:
-    in_doubt = [life.left.rows.keys() - story.acknowledged_before(life.killed) for life in story.lives]
+    in_doubt = [left.rows.keys() - story.acknowledged_before(life.killed) for life, left in story.read]
     return {
-        "rounds": ROUNDS,
-        "rounds with requests in flight": _hit(story),
+        "kills": len(story.lives),
+        **{f"  of the {death}": count for death, count in story.deaths.items()},
+        "kills with requests in flight": _hit(story),
         "answers with a value": len(story.acknowledged),
         "committed rows": len(story.end.rows),
         "rows committed whose answers the kills cut off": sum(map(len, in_doubt)),
@@ -200,18 +316,20 @@ def _figures(story: Story) -> dict[str, int]:
 
 
 def _most_kills_hit_requests_in_flight(story: Story) -> None:
-    assert _hit(story) >= 0.8 * ROUNDS
+    assert _hit(story) >= 0.8 * len(story.lives)
 
 
 def _a_kill_leaves_every_value_that_was_acknowledged(story: Story) -> None:
-    for life in story.lives:
+    for life, left in story.read:
         for row, call in story.acknowledged:
             if call.answered < life.killed:
-                assert life.left.rows.get(row, b"").hex() == call.bits
+                assert left.rows.get(row, b"").hex() == call.bits
+    for row, call in story.acknowledged:
+        assert story.end.rows.get(row, b"").hex() == call.bits
 
 
 def _what_a_kill_left_stays_as_it_is(story: Story) -> None:
-    for before, after in pairwise([*(life.left for life in story.lives), story.end]):
+    for before, after in pairwise([*(left for _, left in story.read), story.end]):
         assert before.rows.items() <= after.rows.items()
         assert before.edits.items() <= after.edits.items()
 
@@ -227,8 +345,8 @@ def _what_is_committed_was_acknowledged_or_in_flight(story: Story) -> None:
     calls = defaultdict(list)
     for call in story.calls:
         calls[_row(call)].append(call)
-    for life in story.lives:
-        for row in life.left.rows:
+    for life, left in story.read:
+        for row in left.rows:
             assert any(call.asked < life.dead for call in calls[row]), f"nobody had asked for {row}"
     assert set(story.end.rows) == {row for row, _ in story.acknowledged}
 

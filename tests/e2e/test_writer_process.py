@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import select
+import json
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -18,6 +16,8 @@ from lrkeeper import schedules as S
 from lrkeeper.views import Group, Place, Start
 from tests.support import ledger
 from tests.support.serving import ANY_PORT, Serving, serving, url
+from tests.support.steppers import Job, Steppers
+from tests.support.writers import ended, suspend_amid_a_commit, suspend_before_a_commit
 
 START = Start(
     run="run",
@@ -25,17 +25,6 @@ START = Start(
     groups=(Group(None, "float64", {"lr": 0.1}, {"lr": 0.1}),),
     schedule=S.StepLR(step_size=1, gamma=0.5),
 )
-
-
-@contextmanager
-def ended(pid: int) -> Iterator[None]:
-    """Return from the `with` block once the process, which is none of ours, has ended."""
-    process = os.pidfd_open(pid)
-    try:
-        yield
-        assert select.select([process], [], [], 60)[0], f"process {pid} has not ended"
-    finally:
-        os.close(process)
 
 
 @pytest.fixture
@@ -48,12 +37,6 @@ def server(tmp_path: Path) -> Iterator[Serving]:
 def writer_of(server: Serving) -> psutil.Process:
     (writer,) = psutil.Process(server.process.pid).children()
     return writer
-
-
-def has_unread_input(pid: int) -> bool:
-    """Return whether something lies in the pipe that is a process's standard input."""
-    with Path(f"/proc/{pid}/fd/0").open("rb", buffering=0) as pipe:
-        return bool(select.select([pipe], [], [], 1.0)[0])
 
 
 def steps(client: Client, place: Place, first: int, end: int) -> None:
@@ -84,11 +67,9 @@ def test_steps_go_on_when_the_writer_is_killed_while_it_holds_a_batch(
         place = client.acquire_run(START)
         steps(client, place, 1, 10)
         writer = writer_of(server)
-        writer.suspend()
         with ThreadPoolExecutor(1) as pool, ended(writer.pid):
-            under_way = pool.submit(steps, client, place, 10, 12)
-            while not has_unread_input(writer.pid):
-                pass
+            under_way = pool.submit(steps, client, place, 10, 500)
+            suspend_before_a_commit(writer, tmp_path / "runs.sqlite3")
             writer.kill()
         under_way.result()
 
@@ -115,3 +96,35 @@ def test_a_signal_to_both_is_the_servers_to_answer(
             server.process.send_signal(number)
             assert server.process.wait() == 0
     assert "has ended" not in (tmp_path / "server.log").read_text()
+
+
+JOBS = [
+    *(Job("three-ranks", 0.1, 0.999, rank, world_size=3) for rank in range(3)),
+    *(Job(f"alone-{number}", 0.2 + number / 8, 0.998) for number in range(5)),
+]
+
+
+def test_no_caller_notices_that_the_writer_is_killed_amid_a_commit(server: Serving, tmp_path: Path) -> None:
+    database = tmp_path / "runs.sqlite3"
+    with Steppers(server.address, JOBS, tmp_path) as steppers:
+        steppers.wait_for_answers([9] * len(JOBS), len(JOBS))
+        writer = writer_of(server)
+        suspend_amid_a_commit(writer, database)
+        since = steppers.answers()
+        with ended(writer.pid):
+            writer.kill()
+        for _ in range(10):  # a step each, ten times
+            steppers.wait_for_answers(since, len(JOBS))
+            since = steppers.answers()
+        calls = steppers.stop()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait() == 0
+
+    answered = {(call.run_uid, call.branch, call.step): call.bits for call in calls if call.bits is not None}
+    stored = {row: bits.hex() for row, bits in ledger.read(database).rows.items()}
+    assert stored == answered
+    events = [json.loads(line) for line in (tmp_path / "server.log").read_text().splitlines()]
+    assert {event["status"] for event in events if event["event"] == "request"} == {"OK"}
+    assert [event["event"] for event in events if event["level"] == "warning"] == [
+        "the process that writes to the database has ended; the server writes by itself, slower"
+    ]

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,9 +17,14 @@ from typing import IO, Self
 
 import psutil
 
+_DEADLINE_SECONDS = 60.0
+
 
 class ServerProcess:
-    """`lrkeeper serve` as users run it. Restarts on the same port and database."""
+    """`lrkeeper serve` as users run it. Restarts on the same port and database.
+
+    `listening_since` and `killed_at` are nanoseconds of the machine's monotonic clock.
+    """
 
     def __init__(
         self,
@@ -33,7 +39,9 @@ class ServerProcess:
         self.port = free_port() if port is None else port
         self._command = command
         self._process: subprocess.Popen[str] | None = None
-        self._helpers: list[int] = []  # the server's own processes, which may end a commit later than it
+        self._helpers: list[int] = []  # the servers' own processes, which may end a commit later than they
+        self.listening_since = 0
+        self.killed_at = 0
 
     @property
     def address(self) -> str:
@@ -44,8 +52,19 @@ class ServerProcess:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def writer(self) -> psutil.Process:
+        """The server's process that commits to SQLite."""
+        (writer,) = psutil.Process(self.pid).children()
+        return writer
+
     def start(self) -> Self:
         """Start, and return once it serves."""
+        self.launch()
+        return self.wait_until_it_serves()
+
+    def launch(self) -> None:
+        """Start, and return at once."""
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
                 [*self._command, "serve", "--listen", self.address, "--database-url", self.database_url],
@@ -54,22 +73,54 @@ class ServerProcess:
                 text=True,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
+
+    def wait_until_it_serves(self) -> Self:
+        """Return once a server that was launched serves."""
+        assert self._process is not None
         out: IO[str] | None = self._process.stdout
         assert out is not None
         line = out.readline()
         if line.strip() != f"listening on {self.address}":
             self._process.wait()
             raise RuntimeError(f"the server did not start: {line!r}\n{self.log.read_text()}")
-        self._helpers = [os.pidfd_open(child.pid) for child in psutil.Process(self.pid).children()]
+        self.listening_since = time.monotonic_ns()
+        self._helpers += [os.pidfd_open(child.pid) for child in psutil.Process(self.pid).children()]
         return self
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """SIGKILL, and wait for its helpers to end by themselves."""
+        self.kill_alone()
+        self.wait_for_helpers()
+
+    def kill_alone(self) -> None:
+        """SIGKILL, and leave its helpers as they are."""
+        self.killed_at = time.monotonic_ns()
         self._end(signal.SIGKILL)
+
+    def kill_all(self) -> None:
+        """SIGKILL to the server and its helpers at once, as the end of a container."""
+        self.killed_at = time.monotonic_ns()
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+        for helper in self._helpers:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(helper, signal.SIGKILL)
+        self._end(signal.SIGKILL)
+        self.wait_for_helpers()
 
     def stop(self) -> int:
         """SIGTERM; return the exit status."""
-        return self._end(signal.SIGTERM)
+        status = self._end(signal.SIGTERM)
+        self.wait_for_helpers()
+        return status
+
+    def wait_for_helpers(self) -> None:
+        """Return once no helper is left, of this server or of those before it."""
+        while self._helpers:
+            helper = self._helpers.pop()
+            ended, _, _ = select.select([helper], [], [], _DEADLINE_SECONDS)
+            os.close(helper)
+            assert ended, "a process of the server has not ended"
 
     def _end(self, number: int) -> int:
         process = self._process
@@ -77,10 +128,6 @@ class ServerProcess:
             return 0
         process.send_signal(number)
         status = process.wait()
-        while self._helpers:
-            helper = self._helpers.pop()
-            select.select([helper], [], [])
-            os.close(helper)
         assert process.stdout is not None
         process.stdout.close()
         self._process = None

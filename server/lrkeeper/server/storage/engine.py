@@ -85,6 +85,11 @@ def prepare_schema(engine: Engine) -> None:
     except ValueError as error:
         raise CannotOpen(f"{shown}: {error}") from None
     except DBAPIError as error:
+        if "database is locked" in str(error.orig):  # we have the file: it is no server that runs
+            raise CannotOpen(
+                f"{shown} is being written to by another process, such as what is left of a server that was "
+                "killed; start this one again"
+            ) from error
         raise CannotOpen(f"{shown} cannot be opened: {error.orig}") from error
     if present != needed:
         if present not in migrations.known():

@@ -15,6 +15,7 @@ import sqlite3
 import struct
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import IO, Any
 
 STORED = b"s"
@@ -65,8 +66,8 @@ def main() -> None:
         connection.execute(setting)
     for batch in messages:
         answer = _store(connection, move, insert, batch)
-        sys.stdout.buffer.write(answer)
-        sys.stdout.buffer.flush()
+        with suppress(BrokenPipeError):  # the server was killed; then no batch follows either
+            os.write(sys.stdout.fileno(), answer)
         if answer == DISK_FAILED:
             os._exit(os.EX_IOERR)  # closing would write and sync again
     connection.close()
