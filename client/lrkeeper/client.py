@@ -77,7 +77,7 @@ class Client:
         applied_step: int,
         revision: int,
         given: Given = NOTHING,
-        ahead: Sequence[Mapping[str, float]] = (),
+        ahead: Sequence[Given] = (),
         frontier: int | None = None,
         patience: float | None = None,
     ) -> views.Window:
@@ -89,9 +89,9 @@ class Client:
             count: how many steps.
             applied_step: the step whose values the optimizer has.
             revision: the run's revision last seen.
-            given: what the one step learned from outside.
-            ahead: what the job will have behind it at the other steps, if it knows: totals by "tokens", "samples"
-                and "epochs", one mapping for each.
+            given: what the first step learned from outside, and the only one without `ahead`.
+            ahead: what the other steps are told, one for each, if the job knows: factors of functions that depend on
+                the step alone, and the totals of "tokens", "samples" and "epochs" that it will have behind it.
             frontier: the highest frontier of the branch that this rank has seen; the place's if None. A database that
                 has less answers StoreChanged, and commits nothing.
             patience: as the class's.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -144,7 +144,7 @@ def next_lr_request(
     applied_step: int,
     revision: int,
     given: Given,
-    ahead: Iterable[Mapping[str, float]],
+    ahead: Iterable[Given],
     frontier: int,
 ) -> run_service_pb2.NextLrRequest:
     """Return the message that asks for steps; the arguments are those of `Client.next_lr`."""
@@ -160,7 +160,7 @@ def next_lr_request(
         applied_step=applied_step,
         revision=revision,
         given=given.to_message() if given else None,
-        ahead=[run_pb2.Progress(**totals) for totals in ahead],
+        ahead=[each.to_message() for each in ahead],
         frontier=frontier,
     )
 
@@ -172,6 +172,10 @@ def window(request: run_service_pb2.NextLrRequest, answer: run_service_pb2.NextL
         if first != request.from_step or not 1 <= count <= request.count:
             raise BadAnswer(
                 f"the server gave {count} steps from {first}; asked for were {request.count} from {request.from_step}"
+            )
+        if len(answer.learned) not in (0, count):
+            raise BadAnswer(
+                f"the server told what {len(answer.learned)} steps were given; there are {count} rows"
             )
     return _window(answer, request.count)
 
@@ -186,6 +190,7 @@ def _window(answer: run_service_pb2.NextLrResponse, at_most: int) -> views.Windo
         cursor_step=answer.cursor_step,
         schedule=schedule(answer.schedule) if answer.HasField("schedule") else None,
         given=Given.from_message(answer.given) if answer.HasField("given") else NOTHING,
+        learned=tuple(map(Given.from_message, answer.learned)),
     )
 
 
@@ -207,6 +212,7 @@ def window_to_bytes(found: views.Window) -> bytes:
         message.schedule.CopyFrom(codec.encode(found.schedule))
     if found.given:
         message.given.CopyFrom(found.given.to_message())
+    message.learned.extend(each.to_message() for each in found.learned)
     return message.SerializeToString()
 
 

@@ -8,6 +8,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from lrkeeper.errors import BadAnswer
+from lrkeeper.schedules import Schedule
+from lrkeeper.schedules.cursor import Cursor, extend
+from lrkeeper.schedules.numbers import Row, cast_row
 from lrkeeper.views import Window
 
 GROWTH = 4
@@ -48,6 +51,40 @@ def ask_at(end: int, step: int, size: int) -> Ask | None:
     if size == 1 or held < 0 or held > size // 2:
         return None
     return Ask(end, size - held)
+
+
+def each_step(window: Window, schedule: Schedule, base: Row) -> tuple[Window, ...]:
+    """Return one window for each row of a window whose steps learned something; another one stays as it is.
+
+    Each has the evaluator's state before its step, which follows from the run's rows, whatever is computed here.
+
+    Args:
+        window: an answer.
+        schedule: the definition that its rows were evaluated with.
+        base: the groups' base values.
+    """
+    table = window.table
+    if table is None or not window.learned:
+        return (window,)
+    found: list[Window] = []
+    cursor = Cursor.from_json(window.cursor, base)
+    for step, given in enumerate(window.learned, start=table.first_step):
+        found.append(
+            replace(
+                window,
+                table=table.cut(step, step + 1),
+                failure=window.failure if step == table.end_step - 1 else None,
+                cursor=cursor.to_json(base),
+                cursor_step=step - 1,
+                given=given,
+                learned=(),
+            )
+        )
+        cursor, rows, _ = extend(schedule, base, cursor, 1, given)
+        if not rows:
+            break  # the rest is asked for again, when it is needed
+        cursor = cursor._replace(row=cast_row(table.row(step), cursor.row))
+    return tuple(found)
 
 
 class Stock:

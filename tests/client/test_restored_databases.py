@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import torch
 
 from lrkeeper import Client, RemoteLR, views
 from lrkeeper import schedules as S
@@ -77,6 +78,34 @@ def test_a_job_goes_on_with_the_same_values(
     assert {step: lr for step, (lr,) in enumerate(used) if step in kept} == {
         step: lr for step, lr in kept.items() if step < len(used)
     }
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_job_that_calls_its_functions_ahead_goes_on_with_the_same_values(
+    own_server: ServerProcess, tmp_path: Path, caplog: pytest.LogCaptureFixture, by_hand: bool
+) -> None:
+    training = Training()
+    scheduler = RemoteLR(training.optimizer, S.LambdaLR(falling, pure=True), run="run", horizon=0.5)
+    training.epochs(scheduler, 50)
+    backup(own_server, tmp_path / "backup")
+    with Client(own_server.address) as client:
+        saved = client.get_run("run").frontier
+        while client.get_run("run").frontier < saved + 100:  # until there is something to lose
+            training.epochs(scheduler, 1)
+    put_back(own_server, tmp_path / "backup", by_hand=by_hand)
+    with caplog.at_level(logging.WARNING, logger="lrkeeper"):
+        while "have been put back" not in caplog.text:
+            training.epochs(scheduler, 1)
+            assert len(training.used) < 20_000
+        training.epochs(scheduler, 100)
+    reference = Training()
+    torchs = torch.optim.lr_scheduler.LambdaLR(reference.optimizer, falling)
+    assert training.used == reference.epochs(torchs, len(training.used))
+    assert scheduler.state_dict()["lrkeeper"]["fence"] == 1
+
+
+def falling(epoch: float) -> float:
+    return 1.0 / (1.0 + 0.01 * epoch)
 
 
 def test_a_checkpoint_brings_back_what_its_run_has_lost(own_server: ServerProcess, tmp_path: Path) -> None:

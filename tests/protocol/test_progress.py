@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+from operator import mul
 from typing import Any
 
 import pytest
@@ -243,7 +245,7 @@ def tell_ahead(client: Client, place: Place, step: int, *totals: float, applied:
         applied_step=step - 1 if applied is None else applied,
         revision=place.revision,
         given=Given(progress={"tokens": first}),
-        ahead=[{"tokens": total} for total in later],
+        ahead=[Given(progress={"tokens": total}) for total in later],
     )
 
 
@@ -277,7 +279,7 @@ def test_of_a_window_that_is_committed_in_part_the_rest_follows(client: Client) 
 
 def test_totals_that_go_down_within_a_window_are_refused_and_nothing_is_stored(client: Client) -> None:
     place = jobs.begun(client, schedule=TOKENS)
-    with pytest.raises(InvalidArgument, match=r"ahead\[1\].tokens is 150.0, and the run had 200.0"):
+    with pytest.raises(InvalidArgument, match=r"ahead\[1\].progress.tokens is 150.0, and the run had 200.0"):
         tell_ahead(client, place, 1, 100.0, 200.0, 150.0)
     assert client.get_run(place.run).frontier == 1
 
@@ -294,7 +296,7 @@ def test_a_window_has_a_total_for_each_of_its_steps(client: Client) -> None:
             applied_step=0,
             revision=1,
             given=Given(progress={"tokens": 1.0}),
-            ahead=[{"tokens": 2.0}],
+            ahead=[Given(progress={"tokens": 2.0})],
         )
     with pytest.raises(InvalidArgument, match=r"ahead\[0\].progress.tokens"):
         client.next_lr(
@@ -304,8 +306,43 @@ def test_a_window_has_a_total_for_each_of_its_steps(client: Client) -> None:
             applied_step=0,
             revision=1,
             given=Given(progress={"tokens": 1.0}),
-            ahead=[{"tokens": -2.0}],
+            ahead=[Given(progress={"tokens": -2.0})],
         )
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        (Given(metric=0.5), "metric"),
+        (Given(epoch=3.0), "epoch"),
+        (Given(seen={"lr": (0.2,)}), "seen"),
+        (Given(factors=(0.5,), metric=0.5), "metric"),
+    ],
+)
+def test_what_nobody_knows_ahead_is_refused_and_nothing_is_stored(
+    client: Client, given: Given, field: str
+) -> None:
+    place = jobs.begun(client, schedule=S.MultiplicativeLR())
+    first = Given(factors=(0.5,))
+    with pytest.raises(InvalidArgument, match=rf"ahead\[0\].{field} is set; what can be told ahead"):
+        client.next_lr(place, 1, 2, applied_step=0, revision=1, given=first, ahead=[given])
+    assert client.get_run(place.run).frontier == 1
+
+
+def test_factors_ahead_are_each_their_rows_and_an_answer_says_which(client: Client) -> None:
+    """Also where a row was committed with others: those are told."""
+    place = jobs.begun(client, schedule=S.MultiplicativeLR())
+    factors = [Given(factors=(1 / step,)) for step in range(2, 8)]
+    window = client.next_lr(place, 1, 6, applied_step=0, revision=1, given=factors[0], ahead=factors[1:])
+    assert (window.learned, window.cursor_step) == (tuple(factors), 0)
+    expected = list(accumulate((given.factors[0] for given in factors), mul, initial=0.1))
+    assert column(window) == expected[1:]
+    late = [Given(factors=(2.0,))] * 4
+    window = client.next_lr(place, 5, 4, applied_step=4, revision=1, given=late[0], ahead=late[1:])
+    assert window.learned == (*factors[4:], *late[2:])
+    assert column(window)[2:] == [2 * expected[-1], 4 * expected[-1]]
+    alone = client.next_lr(place, 3, 1, applied_step=2, revision=1)
+    assert (alone.given, alone.learned, alone.cursor_step) == (factors[2], (), 2)
 
 
 def test_an_edit_to_what_only_the_whole_past_would_tell_says_so(client: Client) -> None:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from lrkeeper import messages
 from lrkeeper.errors import BadAnswer
+from lrkeeper.local import base_of_groups
 from lrkeeper.schedules import Schedule
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.schedules.table import Table
 from lrkeeper.views import Checkpoint, Place, Remembered, RememberedRows, Start, Window
-from lrkeeper.window import Stock, window_size
+from lrkeeper.window import Stock, each_step, window_size
 from tests.simulation.history import hexed
 from tests.simulation.loop import process
 from tests.simulation.server import Refused, Unanswered
@@ -216,7 +217,7 @@ class Rank:
             applied_step=self.step,
             revision=self._revision,
             given=given,
-            ahead=[told.progress or {} for told in ahead],
+            ahead=ahead,
             frontier=self._frontier,
         )
         answer = await self._call("next_lr", request)
@@ -227,7 +228,9 @@ class Rank:
                 self._frontier = max(self._frontier, window.frontier)
                 if window.schedule is not None:
                     self._schedules[window.revision] = window.schedule
-                self._stock.add(window)
+                base = base_of_groups(tuple(self.attempt.groups))
+                for each in each_step(window, self._schedules[window.revision], base):
+                    self._stock.add(each)
         return window.table is not None
 
     def _told(self, step: int, count: int) -> tuple[Given, list[Given]]:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import TypeAlias
 
 from lrkeeper import errors
 from lrkeeper.client import Client
@@ -19,12 +20,13 @@ from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.torch.ahead import AWAY, Ahead, foreseeable
 from lrkeeper.torch.broadcast import asker, share, shares
 from lrkeeper.torch.fetching import Fetching
+from lrkeeper.torch.foretold import MOST_FORETOLD, Foretold
 from lrkeeper.torch.lane import Coming, Lane
-from lrkeeper.torch.pace import Pace
+from lrkeeper.torch.pace import MOST, Pace
 from lrkeeper.torch.runs import Runs
 from lrkeeper.torch.ticket import Ticket
 from lrkeeper.views import Window
-from lrkeeper.window import Stock
+from lrkeeper.window import Ask, Stock
 
 _log = logging.getLogger("lrkeeper")
 
@@ -36,6 +38,8 @@ _LANES = 3
 
 _PAUSE = 1.0  # seconds until the next ask in the background after one that failed
 _PATIENCE = 2.0  # seconds that one of them goes on trying
+
+_Found: TypeAlias = Window | tuple[Window, ...] | Lane
 
 LOST = (errors.StoreChanged, errors.UnknownFence, errors.BranchNotFound, errors.RunNotFound)
 """What a database says that has been put back from an older backup."""
@@ -59,13 +63,15 @@ class Supply:
         self._max_stall = max_stall
         self._alarm = alarm
         self._stock = Stock()
-        self._fetching: Fetching[Window | Lane] = Fetching(alarm)
+        self._fetching: Fetching[_Found] = Fetching(alarm)
         self._lanes: deque[Lane] = deque(maxlen=_LANES)  # those that the job has gone over to
         self._pace = Pace(1)
         self._known: tuple[int, Schedule] | None = None
         self._not_before = 0.0
         self._frontier = 0
         self._fenced: errors.RunFenced | None = None
+        self.foretold: Foretold | None = None
+        """What the job can tell of its steps ahead of them, where they are told something."""
         self.lost = False
         """Whether a call in the background was answered by a database that has lost the run, or some of it."""
 
@@ -182,13 +188,19 @@ class Supply:
             return
         if self._fenced is not None:
             return
-        if not self._looks_ahead(ticket) or self._stock.ask(ticket.step, self._pace.size) is None:
+        foretold = self._foretold_of(ticket)
+        if not self._looks_ahead(ticket) and (foretold is None or shares(runs)):
+            return
+        most = MOST if foretold is None else MOST_FORETOLD
+        if self._stock.ask(ticket.step, min(most, self._pace.size)) is None:
             return
         self._pace = self._pace.measured(arriving, self._horizon)
-        ask = self._stock.ask(ticket.step, self._pace.size)
+        ask = self._stock.ask(ticket.step, min(most, self._pace.size))
         if ask is None:
             return
-        if shares(runs):  # nobody may go on with it alone
+        if foretold is not None:
+            self._fetching.start(self._call_foretold(runs, ticket, ask, foretold))
+        elif shares(runs):  # nobody may go on with it alone
             self._fetching.start(self._call(runs, ticket, *ask, NOTHING, _PATIENCE))
         else:
             self._fetching.start(self._ahead(runs, ticket))
@@ -208,6 +220,31 @@ class Supply:
 
     def _looks_ahead(self, ticket: Ticket) -> bool:
         return self._horizon > 0 and not ticket.one_by_one and foreseeable(ticket.schedule)
+
+    def _foretold_of(self, ticket: Ticket) -> Foretold | None:
+        """Return what is told ahead at a place; None if nothing is."""
+        found = self.foretold
+        if found is None or self._horizon <= 0 or ticket.one_by_one or ticket.schedule != found.own:
+            return None
+        return found
+
+    def _call_foretold(
+        self, runs: Runs, ticket: Ticket, ask: Ask, foretold: Foretold
+    ) -> partial[tuple[Window, ...] | None]:
+        client, last = asker(runs), ask.from_step - 1
+        before = ticket if ticket.step == last else self._stock.at(last)
+        assert isinstance(client, Client)
+        assert before is not None
+        return partial(
+            foretold.ask,
+            client,
+            ticket,
+            before,
+            ask,
+            revision=self._known[0] if self._known else ticket.revision,
+            frontier=max(self._frontier, ticket.place.frontier),
+            patience=_PATIENCE,
+        )
 
     def _ask_anew(self) -> None:
         """Forget what has been asked, and what stood against asking."""
@@ -229,8 +266,12 @@ class Supply:
         while lane.arrived:
             self._add(lane.arrived.popleft())
 
-    def _window_of(self, found: Window | Lane | Exception | None) -> Window | Exception | None:
-        """Return what came; a lane is nobody's then, and its rows are in the stock."""
+    def _window_of(self, found: _Found | Exception | None) -> Window | Exception | None:
+        """Return what came; a lane is nobody's then, and its rows are in the stock, as those of many windows."""
+        if isinstance(found, tuple):
+            for each in found:
+                self._add(each)
+            return found[-1]
         if not isinstance(found, Lane):
             return found
         found.closed = True

@@ -12,6 +12,7 @@ from lrkeeper.client import Client
 from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.torch import launch
 from lrkeeper.torch.ahead import AWAY
+from lrkeeper.torch.foretold import Foretold
 from lrkeeper.torch.lane import lane_of
 from lrkeeper.torch.options import Options
 from lrkeeper.torch.outage import Deviation, Outage, Plan, plan_for
@@ -71,6 +72,16 @@ class Walk:
         """Whether the next step is known to be committed: it is gone through again, held, or a rank is ahead."""
         ticket = self.ticket
         return ticket is not None and ticket.step + 1 < max(ticket.place.frontier, self._supply.frontier)
+
+    def foretell(self, foretold: Foretold | None) -> None:
+        """Note what the job can tell of its steps ahead of them."""
+        self._supply.foretold = foretold
+
+    @property
+    def has_next(self) -> bool:
+        """Whether the next step's row is held, so that what the step is told comes too late."""
+        ticket = self.ticket
+        return ticket is not None and self._supply.at(ticket.step + 1) is not None
 
     def rest(self) -> Quick | None:
         """End the quick steps, if there were any; return what took them."""

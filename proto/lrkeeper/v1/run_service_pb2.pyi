@@ -553,9 +553,9 @@ class NextLrRequest(_message.Message):
         """
 
     @_builtins.property
-    def ahead(self) -> _containers.RepeatedCompositeFieldContainer[_run_pb2.Progress]:
-        """What the job will have behind it at the steps after `from_step`, where it knows that: one for each of the
-        other steps asked for.
+    def ahead(self) -> _containers.RepeatedCompositeFieldContainer[_run_pb2.Given]:
+        """What the steps after `from_step` are told, where the job knows that: factors of functions that depend on the
+        step alone, and totals. One for each of the other steps asked for.
         """
 
     def __init__(
@@ -572,7 +572,7 @@ class NextLrRequest(_message.Message):
         applied_step: _builtins.int = ...,
         revision: _builtins.int = ...,
         given: _run_pb2.Given | None = ...,
-        ahead: _abc.Iterable[_run_pb2.Progress] | None = ...,
+        ahead: _abc.Iterable[_run_pb2.Given] | None = ...,
         frontier: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given"]  # noqa: Y015
@@ -595,12 +595,13 @@ class NextLrResponse(_message.Message):
     CURSOR_STEP_FIELD_NUMBER: _builtins.int
     SCHEDULE_FIELD_NUMBER: _builtins.int
     GIVEN_FIELD_NUMBER: _builtins.int
+    LEARNED_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The run's revision that the rows were evaluated with: an answer ends before the first step of another one."""
     frontier: _builtins.int
     cursor: _builtins.str
     """The evaluator's state at cursor_step, a step before the first row, with `revision`'s definition. With `given`
-    it is the step before the last row.
+    or `learned` it is the step before that row.
     """
     cursor_step: _builtins.int
     @_builtins.property
@@ -615,7 +616,11 @@ class NextLrResponse(_message.Message):
 
     @_builtins.property
     def given(self) -> _run_pb2.Given:
-        """What the last row's step was given, if anything; `cursor_step` is the step before it then."""
+        """What the step was given, if anything, where there is one row."""
+
+    @_builtins.property
+    def learned(self) -> _containers.RepeatedCompositeFieldContainer[_run_pb2.Given]:
+        """What the step of each row was given, where there are more and they learned something."""
 
     def __init__(
         self,
@@ -628,10 +633,11 @@ class NextLrResponse(_message.Message):
         cursor_step: _builtins.int = ...,
         schedule: _schedule_pb2.Schedule | None = ...,
         given: _run_pb2.Given | None = ...,
+        learned: _abc.Iterable[_run_pb2.Given] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "given", b"given", "schedule", b"schedule", "values", b"values"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "cursor_step", b"cursor_step", "error", b"error", "frontier", b"frontier", "given", b"given", "revision", b"revision", "schedule", b"schedule", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "cursor_step", b"cursor_step", "error", b"error", "frontier", b"frontier", "given", b"given", "learned", b"learned", "revision", b"revision", "schedule", b"schedule", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -21,8 +21,8 @@ class LambdaLR(CallingSchedule):
     Args:
         lr_lambda: the function, or one for each param group, for a RemoteLR to call. It is no part of the
             definition, and stays in this process; None: of another process, whose steps are given.
-        pure: the functions depend on the epoch alone, so that factors may be computed ahead of their steps.
-            As steps are asked for one by one, it changes nothing yet.
+        pure: the functions depend on the epoch alone, so that a RemoteLR calls them ahead of their steps,
+            in the background.
 
     Raises:
         TypeError: lr_lambda is no function.

@@ -164,10 +164,7 @@ def steps(request: run_service_pb2.NextLrRequest) -> Steps:
         applied_step=request.applied_step,
         revision=request.revision,
         given=given(request.given, "given") if request.HasField("given") else NOTHING,
-        ahead=tuple(
-            given(run_pb2.Given(progress=progress), f"ahead[{place}]")
-            for place, progress in enumerate(request.ahead)
-        ),
+        ahead=tuple(_known_ahead(message, f"ahead[{place}]") for place, message in enumerate(request.ahead)),
         frontier=request.frontier,
     )
 
@@ -231,6 +228,17 @@ def given(message: run_pb2.Given, path: str) -> Given:
         if problem := progress_problem(field.name, total):
             raise InvalidArgument(f"{path}.progress.{problem}", field=f"{path}.progress.{field.name}")
     return Given.from_message(message)
+
+
+def _known_ahead(message: run_pb2.Given, path: str) -> Given:
+    """Return what a later step is told."""
+    for field, _ in message.ListFields():
+        if field.name not in ("factors", "float32_factors", "progress"):
+            raise InvalidArgument(
+                f"{path}.{field.name} is set; what can be told ahead of a step is its factors and progress",
+                field=f"{path}.{field.name}",
+            )
+    return given(message, path)
 
 
 def schedule(message: schedule_pb2.Schedule, path: str, *, checked: bool = True) -> Schedule:

@@ -206,8 +206,10 @@ def _steps_taken(request: pb.NextLrRequest, answer: Answer) -> pb.NextLrResponse
             cursor=block.cursor,
             cursor_step=block.table.first_step - 1,
         )
-        if block.given is not None:
-            response.given.CopyFrom(block.learned.to_message())
+        if len(answer.learned) == 1:
+            response.given.CopyFrom(answer.learned[0].to_message())
+        else:
+            response.learned.extend(given.to_message() for given in answer.learned)
     if answer.schedule is not None:
         response.schedule.CopyFrom(codec.encode(answer.schedule))
     if answer.failure is not None:

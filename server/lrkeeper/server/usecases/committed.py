@@ -50,11 +50,13 @@ class Answer(NamedTuple):
 
     table: Table | None
     block: Block | None
-    """The block that the rows are evaluated from: the first one's, or the last one's if that learned something."""
+    """The block that the rows are evaluated from: the first one's."""
     frontier: int
     failure: Failure | None
     schedule: Schedule | None
     """The definition of the block's revision, if the rank does not have it."""
+    learned: tuple[Given, ...] = ()
+    """What the step of each row was given, if they were; such a block is of one row."""
 
 
 async def answer(keeper: Keeper, head: Head, steps: Steps, failure: Failure | None) -> Answer:
@@ -92,10 +94,11 @@ async def answer(keeper: Keeper, head: Head, steps: Steps, failure: Failure | No
     table = Table.join([block.table.cut(steps.from_step, end) for block in blocks])
     return Answer(
         table,
-        last if last.given is not None else first,
+        first,
         head.frontier,
         failure if len(blocks) == whole else None,
         schedule,
+        () if first.given is None else tuple(block.learned for block in blocks),
     )
 
 
@@ -103,7 +106,8 @@ def answer_from_newest(head: Head, steps: Steps, failure: Failure | None) -> Ans
     """Return the answer in the common case: all of it is the head's newest block, and the rank has its definition."""
     block, end = head.recent[-1], _end(head, steps)
     if block.table.first_step <= steps.from_step < end and block.revision == steps.revision:
-        return Answer(block.table.cut(steps.from_step, end), block, head.frontier, failure, None)
+        learned = () if block.given is None else (block.learned,)
+        return Answer(block.table.cut(steps.from_step, end), block, head.frontier, failure, None, learned)
     return None
 
 

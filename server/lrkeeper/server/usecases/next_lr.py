@@ -243,11 +243,12 @@ def _told(head: Head, steps: Steps) -> tuple[Given, ...]:
         )
     before = dict(head.cursor.progress)
     for step, given in enumerate(told, start=head.frontier):
-        place = "given.progress" if step == steps.from_step else f"ahead[{step - steps.from_step - 1}]"
+        place = "given" if step == steps.from_step else f"ahead[{step - steps.from_step - 1}]"
         if fallen := falling(before, given.progress or {}):
             axis, problem = fallen
             raise InvalidArgument(
-                f"{place}.{problem} (run {head.run.name!r}, step {step})", field=f"{place}.{axis}"
+                f"{place}.progress.{problem} (run {head.run.name!r}, step {step})",
+                field=f"{place}.progress.{axis}",
             )
         before |= given.progress or {}
     seen = told[0].seen
