@@ -12,6 +12,7 @@ import termios
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_LINE_UP = "\x1b[1A"
 _ERASE_LINE = "\x1b[2K"
 _SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 _NOT_OURS = ("COLUMNS", "NO_COLOR", "FORCE_COLOR")
@@ -28,8 +29,12 @@ class Printed:
     @property
     def text(self) -> str:
         """What is left to read: lines that were written over are as they were last, and nothing has colour."""
-        lines = self.out.replace("\r\n", "\n").split("\n")
-        return "\n".join(_SEQUENCE.sub("", line.split(_ERASE_LINE)[-1]).replace("\r", "") for line in lines)
+        read: list[str] = []
+        for line in self.out.replace("\r\n", "\n").split("\n"):
+            if _LINE_UP in line:
+                read.pop()
+            read.append(_SEQUENCE.sub("", line.split(_ERASE_LINE)[-1]).replace("\r", ""))
+        return "\n".join(read)
 
 
 def on_a_terminal(columns: int, command: Sequence[str]) -> Printed:
