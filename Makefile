@@ -1,4 +1,5 @@
-# A fresh machine needs Python 3.11 or newer with pip; the rest comes with `make setup`.
+# A fresh machine needs Python 3.11 or newer with pip; the rest comes with `make setup`, but for what the tests need
+# beside it: PostgreSQL's programs and strace, which root gets by itself.
 PYTHON ?= python3
 # More for pytest, the comparison or the benchmark: make test ARGS="-k fence"
 ARGS ?=

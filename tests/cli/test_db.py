@@ -33,6 +33,15 @@ def test_upgrade_creates_the_schema_and_current_shows_it(cli: Cli, database: Dat
     assert database.rows("SELECT count(*) FROM runs") == [(0,)]
 
 
+def test_upgrade_as_json_tells_the_schema_before_and_now(cli: Cli, database: Database) -> None:
+    def upgraded() -> object:
+        return json.loads(cli.out("db", "upgrade", "--database-url", database.url, "--json"))
+
+    shown, needed = database.url.partition("?")[0], migrations.head()
+    assert upgraded() == {"database": shown, "before": None, "schema": needed}
+    assert upgraded() == {"database": shown, "before": needed, "schema": needed}
+
+
 def test_current_creates_no_file(cli: Cli, url: str) -> None:
     cli.out("db", "current", "--database-url", url)
     assert not Path(url.removeprefix("sqlite:///")).exists()
@@ -88,7 +97,20 @@ def test_a_schema_of_an_older_version_is_told(cli: Cli, url: str, monkeypatch: p
     monkeypatch.setattr(migrations, "known", lambda: {present, "next"})
     out = cli.out("db", "current", "--database-url", url)
     assert f"{url}: schema {present}\n" in out
-    assert "needs next: back it up, then run lrkeeper db upgrade" in out
+    assert out.endswith(f"needs next: back it up, then run lrkeeper db upgrade --database-url '{url}'\n")
+
+
+def test_an_older_schema_on_postgresql_is_told_without_the_url_which_may_hold_a_password(
+    cli: Cli, postgres_database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli.out("db", "upgrade", "--database-url", postgres_database.url)
+    present = migrations.head()
+    monkeypatch.setattr(migrations, "head", lambda: "next")
+    monkeypatch.setattr(migrations, "known", lambda: {present, "next"})
+    out = cli.out("db", "current", "--database-url", postgres_database.url)
+    assert out.endswith(
+        "then run lrkeeper db upgrade, with LRKEEPER_DATABASE_URL set as it is for the server\n"
+    )
 
 
 def test_tables_of_others_are_left_alone(cli: Cli, url: str) -> None:
@@ -244,7 +266,7 @@ def test_an_older_backup_is_put_back_and_is_to_be_upgraded(cli: Cli, url: str, t
         connection.executescript((Path(__file__).parents[1] / "migrations" / "schema_0003.sql").read_text())
     out = cli.out("db", "restore", str(backup), "--database-url", url)
     assert "it has schema 0003" in out
-    assert "run lrkeeper db upgrade" in out
+    assert f"run lrkeeper db upgrade --database-url '{url}'\n" in out
     cli.out("db", "upgrade", "--database-url", url)
 
 

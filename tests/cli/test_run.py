@@ -161,6 +161,19 @@ def test_finish_ends_a_run_and_repeating_it_changes_nothing(cli: Cli, client: Cl
     assert client.get_run(name).state == "finished"
 
 
+def test_finish_as_json_is_the_run_as_show_has_it(cli: Cli, client: Client, name: str) -> None:
+    trained(client, name, HALVES, to=7)
+    finished = json.loads(cli.out("run", "finish", name, "--json"))
+    assert (finished["name"], finished["state"], finished["frontier"]) == (name, "finished", 8)
+    assert finished == json.loads(cli.out("run", "show", name, "--json"))
+
+
+def test_delete_as_json_names_the_run(cli: Cli, client: Client, name: str) -> None:
+    trained(client, name, HALVES, to=7)
+    found = json.loads(cli.out("run", "delete", name, "--force", "--json"))
+    assert found == {"change": "deleted", "name": name}
+
+
 def test_a_run_in_use_is_deleted_only_with_force(cli: Cli, client: Client, name: str) -> None:
     trained(client, name, HALVES, to=7)
     assert "is in use" in cli.refusal("run", "delete", name)

@@ -201,6 +201,12 @@ def test_delete_frees_the_name(cli: Cli, client: Client, name: str) -> None:
     assert f"there is no schedule '{name}'" in cli.refusal("schedule", "delete", name)
 
 
+def test_delete_as_json_names_the_schedule(cli: Cli, client: Client, name: str) -> None:
+    client.create_schedule(name, S.StepLR(1))
+    found = json.loads(cli.out("schedule", "delete", name, "--json"))
+    assert found == {"change": "deleted", "name": name}
+
+
 def test_a_schedule_that_a_run_follows_is_not_deleted(cli: Cli, client: Client, name: str) -> None:
     client.create_schedule(name, S.StepLR(1))
     trained(client, name, name, to=1)

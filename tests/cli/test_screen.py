@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
-import os
-import pty
-import struct
-import subprocess
 import sys
-import termios
 
 import pytest
 
@@ -19,6 +13,7 @@ from lrkeeper import schedules as S
 from lrkeeper.cli import screen
 from tests.cli.conftest import Cli, Process
 from tests.cli.jobs import trained
+from tests.support.terminal import on_a_terminal
 
 HOSTILE = "\x1b[31mred\x1b]0;title\x07 [bold]loud[/bold] :smile: \r\n\x9b2J \u202eltr\u200b"
 TAMED = r"\x1b[31mred\x1b]0;title\x07 [bold]loud[/bold] :smile: \r\n\x9b2J \u202eltr\u200b"
@@ -60,35 +55,22 @@ def test_a_pipe_gets_no_colour_and_nothing_is_cut(client: Client, name: str, pro
     assert words in line
 
 
-def on_a_terminal(columns: int, *args: str) -> str:
-    """What a command prints on a terminal of a width."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lrkeeper.cli", *args], stdout=theirs, env={**environment, "TERM": "xterm"}
-    )
-    os.close(theirs)
-    printed = b""
-    try:
-        while piece := os.read(ours, 65536):
-            printed += piece
-    except OSError:  # Linux's way to say that the other end is closed
-        pass
-    os.close(ours)
-    assert process.wait() == 0
-    return printed.decode()
+def shown_on_a_terminal(columns: int, *args: str) -> str:
+    """What a command that succeeds prints on a terminal of a width."""
+    printed = on_a_terminal(columns, [sys.executable, "-m", "lrkeeper.cli", *args])
+    assert (printed.status, printed.err) == (0, "")
+    return printed.out
 
 
 def test_a_terminal_gets_colour_and_lines_of_its_width(client: Client, name: str) -> None:
     trained(client, name, S.StepLR(3), to=2)
     reason = "because " * 20
     client.edit_run(name, S.StepLR(4), expected_revision=1, reason=HOSTILE + reason)
-    out = on_a_terminal(120, "run", "history", name)
+    out = shown_on_a_terminal(120, "run", "history", name)
     assert "\x1b[1m" in out
     assert "\x1b[31m" not in out
     assert out.count("because") == 20
-    out = on_a_terminal(120, "run", "show", name)
+    out = shown_on_a_terminal(120, "run", "show", name)
     assert "\x1b[32m" in out  # the state
     assert out.count("because") == 20
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf, nextafter
 from pathlib import Path
 
@@ -18,7 +19,9 @@ import pytest
 from lrkeeper import Client
 from lrkeeper.cli.demo import plan
 from lrkeeper.cli.demo.comparison import compare, differing
+from lrkeeper.cli.demo.screen import Screen
 from tests.support.server import ServerProcess
+from tests.support.terminal import Printed, on_a_terminal
 
 LRKEEPER = (sys.executable, "-m", "lrkeeper.cli")
 DEMO = (*LRKEEPER, "demo")
@@ -55,12 +58,14 @@ demo()
 
 @dataclass(frozen=True)
 class Shown:
-    """A finished demo."""
+    """A finished demo, on a terminal."""
 
-    status: int
-    out: str
-    err: str
+    printed: Printed
     folder: Path
+
+    @cached_property
+    def out(self) -> str:
+        return self.printed.text
 
     @property
     def acts(self) -> list[str]:
@@ -75,8 +80,7 @@ class Shown:
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     folder = tmp_path_factory.mktemp("demo") / "kept"
-    done = subprocess.run([*DEMO, "--keep", str(folder)], capture_output=True, text=True)
-    return Shown(done.returncode, done.stdout, done.stderr, folder)
+    return Shown(on_a_terminal(120, [*DEMO, "--keep", str(folder)]), folder)
 
 
 def trained(act: str) -> list[tuple[int, float]]:
@@ -93,11 +97,41 @@ def new_lr(epoch: int) -> float:
     return 0.1 * 0.5 ** (epoch // 3)
 
 
-def test_the_demo_ends_well_and_a_file_of_it_has_no_escape_sequences(shown: Shown) -> None:
-    assert (shown.status, shown.err) == (0, "")
+def test_the_demo_ends_well(shown: Shown) -> None:
+    assert (shown.printed.status, shown.printed.err) == (0, "")
     assert "1,797 handwritten digits" in shown.out
-    assert "\x1b" not in shown.out
-    assert "\r" not in shown.out
+    assert re.search(r"^Done in \d+ s\.$", shown.out, re.MULTILINE)
+
+
+def test_a_bar_moves_with_every_epoch_and_is_gone_in_the_end(shown: Shown) -> None:
+    bars = re.findall(r"━+.*?(\d+)/(\d+).*? epochs", shown.printed.out)
+    trained = [int(epochs) for epochs, _ in bars]
+    total = 3 * plan.EPOCHS + 1
+    assert {int(of) for _, of in bars} == {total}
+    assert trained == sorted(trained)
+    assert len(set(trained)) > total // 2
+    assert max(trained) == total
+    assert "━" not in shown.out
+
+
+def test_the_curves_are_drawn_in_the_end_in_the_colours_of_their_legend(shown: Shown) -> None:
+    _, curves = shown.out.split("The curves")
+    assert len(re.findall(r"[\u2801-\u28ff]", curves)) > 100
+    assert (
+        len(re.findall(r"^.*⠤⠤⠤⠤⠤ .*⠤⠤o⠤⠤ .*$", curves, re.MULTILINE)) == 2
+    )  # of the lrs, and of the losses
+    _, coloured = shown.printed.out.split("The curves")
+    assert re.search(r"\x1b\[32m[\u2801-\u28ff]", coloured)
+    assert "\x1b[35mo" in coloured
+
+
+def test_curves_in_a_file_are_drawn_without_escape_sequences(capsys: pytest.CaptureFixture[str]) -> None:
+    with Screen() as screen:
+        screen.show_curves({"a": {0: 0.1, 1: 0.01}}, {"a": [(0, 2.0), (1, 1.0)], "b": [(0, 2.0), (1, 0.5)]})
+    out = capsys.readouterr().out
+    assert re.search(r"[\u2801-\u28ff]{2}", out)
+    assert "\x1b" not in out
+    assert "\r" not in out
 
 
 def test_the_first_job_trains_with_the_schedule_and_learns_to_read(shown: Shown) -> None:
@@ -177,6 +211,8 @@ def test_a_demo_does_not_go_on_in_the_directory_of_another(shown: Shown) -> None
 def test_a_learning_rate_that_is_one_bit_off_ends_the_demo_with_status_1() -> None:
     done = subprocess.run([sys.executable, "-c", ONE_BIT_OFF], capture_output=True, text=True)
     assert done.returncode == 1
+    assert "\x1b" not in done.stdout  # it is not on a terminal
+    assert "\r" not in done.stdout
     assert re.search(r"^  12 .* DIFFERENT$", done.stdout, re.MULTILINE)
     assert "the two lr columns are NOT bit-identical: step 12: 0x1.0624dd2f1a9fdp-10 against" in done.stderr
     assert "are bit-identical" not in done.stdout

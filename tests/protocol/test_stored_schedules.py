@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from uuid import uuid4
@@ -67,12 +68,17 @@ def test_an_update_makes_a_revision_and_keeps_the_ones_before(client: Client) ->
     assert [client.get_schedule(name, head.revision) for head in heads] == heads
 
 
+def is_at(read: StoredSchedule, head: StoredSchedule) -> str:
+    """Return what a message begins with that refuses an etag: the field, its value, and the one there is."""
+    return "^" + re.escape(f"etag is {read.etag!r}; schedule {head.name!r} is at {head.etag!r}")
+
+
 def test_an_update_of_what_has_changed_is_refused(watched: Watched) -> None:
     client = watched.client
     first = client.create_schedule(jobs.new_name("schedule"), S.StepLR(3))
     second, _ = client.update_schedule(first.name, S.StepLR(4), etag=first.etag)
     before = contents(watched.server)
-    with pytest.raises(StaleEtag, match=first.name) as caught:
+    with pytest.raises(StaleEtag, match=is_at(first, second)) as caught:
         client.update_schedule(first.name, S.StepLR(5), etag=first.etag)
     assert caught.value.details == {"etag": second.etag}
     assert contents(watched.server) == before
@@ -147,16 +153,16 @@ def test_a_deleted_schedule_is_gone_and_its_name_free(client: Client) -> None:
     again = client.create_schedule(stored.name, S.StepLR(4))
     assert (again.revision, again.schedule) == (1, S.StepLR(4))
     assert again.etag != stored.etag
-    with pytest.raises(StaleEtag):
+    with pytest.raises(StaleEtag, match=is_at(stored, again)):
         client.update_schedule(stored.name, S.StepLR(5), etag=stored.etag)
 
 
 def test_a_schedule_that_has_changed_is_not_deleted(watched: Watched) -> None:
     client = watched.client
     first = client.create_schedule(jobs.new_name("schedule"), S.StepLR(3))
-    client.update_schedule(first.name, S.StepLR(4), etag=first.etag)
+    second, _ = client.update_schedule(first.name, S.StepLR(4), etag=first.etag)
     before = contents(watched.server)
-    with pytest.raises(StaleEtag):
+    with pytest.raises(StaleEtag, match=is_at(first, second)):
         client.delete_schedule(first.name, etag=first.etag)
     assert contents(watched.server) == before
     client.delete_schedule(first.name)

@@ -25,7 +25,8 @@ def db() -> None:
 
 @db.command()
 @database_url_option
-def upgrade(database_url: str | None) -> None:
+@json_option
+def upgrade(database_url: str | None, as_json: bool) -> None:
     """Bring the schema up to date.
 
     That is: to the one this version of lrkeeper needs. No server may have the database open.
@@ -49,7 +50,9 @@ def upgrade(database_url: str | None) -> None:
         finally:
             if taken is not None:
                 taken.release()
-    if before == needed:
+    if as_json:
+        put_json({"database": _shown(url), "before": before, "schema": needed})
+    elif before == needed:
         say(f"{_shown(url)} has schema {needed} already")
     else:
         say(f"{_shown(url)} now has schema {needed}{f', before it had {before}' if before else ''}")
@@ -78,7 +81,7 @@ def current(database_url: str | None, as_json: bool) -> None:
         {
             "current": "this is the one that this version of lrkeeper needs",
             "empty": f"lrkeeper serve and lrkeeper db upgrade create it ({needed})",
-            "old": f"this version of lrkeeper needs {needed}: back it up, then run lrkeeper db upgrade",
+            "old": f"this version of lrkeeper needs {needed}: back it up, then run {_upgrade(url)}",
             "newer": f"it was written by a newer lrkeeper; this version needs {needed}",
         }[state]
     )
@@ -119,7 +122,7 @@ def restore(file: Path, database_url: str | None) -> None:
     if kept is not None:
         say(f"what was there before is kept as {kept}")
     if schema != migrations.head():
-        say(f"it has schema {schema}, and this version needs {migrations.head()}: run lrkeeper db upgrade")
+        say(f"it has schema {schema}, and this version needs {migrations.head()}: run {_upgrade(url)}")
     say("start the server; running jobs put back what they hold, and say which edits are lost")
 
 
@@ -135,6 +138,13 @@ def renew_epoch(database_url: str | None) -> None:
     with _told(database_url) as url:
         epoch = backups.renew_epoch(url)
     say(f"{_shown(url)} has the store epoch {epoch} now")
+
+
+def _upgrade(url: URL) -> str:
+    """Return the command that brings a database's schema up to date, in one line."""
+    from lrkeeper.server.storage.engine import how_named
+
+    return f"lrkeeper db upgrade{how_named(url)}".replace("\n", ", ")
 
 
 def _state(found: str | None) -> str:

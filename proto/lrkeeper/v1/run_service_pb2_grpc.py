@@ -122,9 +122,11 @@ class RunServiceServicer(object):
         The same incarnation again gets the same fence.
         NOT_FOUND: a checkpoint of a run that is not here (`origin` would create it), or no such stored
         schedule. ALREADY_EXISTS: without a checkpoint, on a run that another start holds and was heard
-        of lately, or on a finished one. FAILED_PRECONDITION: another schedule or other param groups
-        than the run's, a checkpoint of another branch or beyond the frontier, a superseded incarnation,
-        an attempt older than the run's. DATA_LOSS: what the job remembers is not what the run has.
+        of lately, or on a finished one; with one, a name that is another run's. FAILED_PRECONDITION:
+        another schedule or other param groups than the run's, a schedule that cannot start, a checkpoint
+        of another branch, beyond the frontier, not at the step of the fork or not as `on_resume` wants
+        it, a finished run, a superseded incarnation, an attempt older than the run's, or a rank that
+        differs from the first one of its start. DATA_LOSS: what the job remembers is not what the run has.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -134,9 +136,10 @@ class RunServiceServicer(object):
         """Returns the values of `count` steps from `from_step`, committing those that are not committed
         yet. The answer may be shorter than asked for, and is empty if the frontier is still below
         `from_step`: ask again. Steps below the frontier are answered without a look at the fence.
-        NOT_FOUND: no such run. OUT_OF_RANGE: a step before the run's origin or too far beyond its
-        frontier. FAILED_PRECONDITION: a newer start holds the run, the run is finished, or the database
-        is another than the one the run was acquired from, or an older state of it.
+        NOT_FOUND: no such run or branch. OUT_OF_RANGE: a step before the run's origin or too far beyond
+        its frontier. FAILED_PRECONDITION: a newer start holds the run, the fence is none it has given, the
+        run is finished or has got other param groups, or the database is another than the one the run was
+        acquired from, or an older state of it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -144,9 +147,10 @@ class RunServiceServicer(object):
 
     def EditRun(self, request, context):
         """Changes a live run from a step at or above its frontier on.
-        NOT_FOUND: no such run. ABORTED: the run's revision is not the expected one. ALREADY_EXISTS: the
-        request id was used for another edit. OUT_OF_RANGE: the edit could act only after
-        `not_after_step`. FAILED_PRECONDITION: the run is finished.
+        NOT_FOUND: no such run or schedule. ABORTED: the run's revision is not the expected one.
+        ALREADY_EXISTS: the request id was used for another edit. OUT_OF_RANGE: the edit could act only
+        after `not_after_step`, or `at_step` is too far ahead. FAILED_PRECONDITION: the run is finished, or
+        the schedule fails before the step from which it shall act, or needs parameters that nobody gave.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -155,9 +159,9 @@ class RunServiceServicer(object):
     def RollbackRun(self, request, context):
         """Takes a run back to a step: it goes on from there on a new branch, and the start that holds it is
         fenced in the same transaction. The branch that is left stays readable.
-        NOT_FOUND: no such run. ABORTED: the run's revision is not the expected one. ALREADY_EXISTS: the
-        request id was used for another rollback. OUT_OF_RANGE: the step is not one of the run's
-        timeline. FAILED_PRECONDITION: the run is finished, or its schedule cannot go on from there.
+        NOT_FOUND: no such run or schedule. ABORTED: the run's revision is not the expected one.
+        ALREADY_EXISTS: the request id was used for another rollback. OUT_OF_RANGE: the step is not one of
+        the run's timeline. FAILED_PRECONDITION: the run is finished, or its schedule cannot go on from there.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -165,8 +169,9 @@ class RunServiceServicer(object):
 
     def ForkRun(self, request, context):
         """Begins another run where this one was at a step; this one is left as it is.
-        NOT_FOUND: no such run or branch. ALREADY_EXISTS: the new name is taken, or the request id was
-        used for another fork. OUT_OF_RANGE: the step is not committed.
+        NOT_FOUND: no such run or branch. ALREADY_EXISTS: a run has the new name, or the request id was
+        used for another fork. OUT_OF_RANGE: the step is not committed. FAILED_PRECONDITION: the schedule of
+        an edit that is to act later cannot be carried over.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -174,8 +179,9 @@ class RunServiceServicer(object):
 
     def ReportDeviation(self, request, context):
         """Records what a rank used while no server could be reached. The same again changes nothing.
-        NOT_FOUND: no such run or branch. FAILED_PRECONDITION: a newer start holds the run, or the
-        database is another than the one the run was acquired from.
+        NOT_FOUND: no such run or branch. OUT_OF_RANGE: the values begin at a step that is none.
+        FAILED_PRECONDITION: the fence is none that the run has given, or the database is another than the
+        one the run was acquired from.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -213,7 +219,8 @@ class RunServiceServicer(object):
 
     def FinishRun(self, request, context):
         """Marks a run finished: it takes no more steps or edits. Finishing a finished run changes nothing.
-        NOT_FOUND: no such run. FAILED_PRECONDITION: a fence was given and a newer start holds the run.
+        NOT_FOUND: no such run. FAILED_PRECONDITION: a fence was given, and a newer start holds the run, or
+        the run has not given it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -221,7 +228,7 @@ class RunServiceServicer(object):
 
     def DeleteRun(self, request, context):
         """Deletes a run, leaving a tombstone; its name becomes free.
-        NOT_FOUND: no such run. FAILED_PRECONDITION: a start of the job holds it and was heard of
+        NOT_FOUND: no such run. FAILED_PRECONDITION: a start of the job holds the run and was heard of
         lately, and `force` is not set.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

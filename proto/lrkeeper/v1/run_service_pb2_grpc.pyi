@@ -47,40 +47,46 @@ class RunServiceStub:
     The same incarnation again gets the same fence.
     NOT_FOUND: a checkpoint of a run that is not here (`origin` would create it), or no such stored
     schedule. ALREADY_EXISTS: without a checkpoint, on a run that another start holds and was heard
-    of lately, or on a finished one. FAILED_PRECONDITION: another schedule or other param groups
-    than the run's, a checkpoint of another branch or beyond the frontier, a superseded incarnation,
-    an attempt older than the run's. DATA_LOSS: what the job remembers is not what the run has.
+    of lately, or on a finished one; with one, a name that is another run's. FAILED_PRECONDITION:
+    another schedule or other param groups than the run's, a schedule that cannot start, a checkpoint
+    of another branch, beyond the frontier, not at the step of the fork or not as `on_resume` wants
+    it, a finished run, a superseded incarnation, an attempt older than the run's, or a rank that
+    differs from the first one of its start. DATA_LOSS: what the job remembers is not what the run has.
     """
     NextLr: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.NextLrRequest, _run_service_pb2.NextLrResponse]
     """Returns the values of `count` steps from `from_step`, committing those that are not committed
     yet. The answer may be shorter than asked for, and is empty if the frontier is still below
     `from_step`: ask again. Steps below the frontier are answered without a look at the fence.
-    NOT_FOUND: no such run. OUT_OF_RANGE: a step before the run's origin or too far beyond its
-    frontier. FAILED_PRECONDITION: a newer start holds the run, the run is finished, or the database
-    is another than the one the run was acquired from, or an older state of it.
+    NOT_FOUND: no such run or branch. OUT_OF_RANGE: a step before the run's origin or too far beyond
+    its frontier. FAILED_PRECONDITION: a newer start holds the run, the fence is none it has given, the
+    run is finished or has got other param groups, or the database is another than the one the run was
+    acquired from, or an older state of it.
     """
     EditRun: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.EditRunRequest, _run_service_pb2.EditRunResponse]
     """Changes a live run from a step at or above its frontier on.
-    NOT_FOUND: no such run. ABORTED: the run's revision is not the expected one. ALREADY_EXISTS: the
-    request id was used for another edit. OUT_OF_RANGE: the edit could act only after
-    `not_after_step`. FAILED_PRECONDITION: the run is finished.
+    NOT_FOUND: no such run or schedule. ABORTED: the run's revision is not the expected one.
+    ALREADY_EXISTS: the request id was used for another edit. OUT_OF_RANGE: the edit could act only
+    after `not_after_step`, or `at_step` is too far ahead. FAILED_PRECONDITION: the run is finished, or
+    the schedule fails before the step from which it shall act, or needs parameters that nobody gave.
     """
     RollbackRun: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.RollbackRunRequest, _run_service_pb2.RollbackRunResponse]
     """Takes a run back to a step: it goes on from there on a new branch, and the start that holds it is
     fenced in the same transaction. The branch that is left stays readable.
-    NOT_FOUND: no such run. ABORTED: the run's revision is not the expected one. ALREADY_EXISTS: the
-    request id was used for another rollback. OUT_OF_RANGE: the step is not one of the run's
-    timeline. FAILED_PRECONDITION: the run is finished, or its schedule cannot go on from there.
+    NOT_FOUND: no such run or schedule. ABORTED: the run's revision is not the expected one.
+    ALREADY_EXISTS: the request id was used for another rollback. OUT_OF_RANGE: the step is not one of
+    the run's timeline. FAILED_PRECONDITION: the run is finished, or its schedule cannot go on from there.
     """
     ForkRun: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.ForkRunRequest, _run_service_pb2.ForkRunResponse]
     """Begins another run where this one was at a step; this one is left as it is.
-    NOT_FOUND: no such run or branch. ALREADY_EXISTS: the new name is taken, or the request id was
-    used for another fork. OUT_OF_RANGE: the step is not committed.
+    NOT_FOUND: no such run or branch. ALREADY_EXISTS: a run has the new name, or the request id was
+    used for another fork. OUT_OF_RANGE: the step is not committed. FAILED_PRECONDITION: the schedule of
+    an edit that is to act later cannot be carried over.
     """
     ReportDeviation: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.ReportDeviationRequest, _run_service_pb2.ReportDeviationResponse]
     """Records what a rank used while no server could be reached. The same again changes nothing.
-    NOT_FOUND: no such run or branch. FAILED_PRECONDITION: a newer start holds the run, or the
-    database is another than the one the run was acquired from.
+    NOT_FOUND: no such run or branch. OUT_OF_RANGE: the values begin at a step that is none.
+    FAILED_PRECONDITION: the fence is none that the run has given, or the database is another than the
+    one the run was acquired from.
     """
     GetRun: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.GetRunRequest, _run_service_pb2.GetRunResponse]
     """NOT_FOUND: no such run."""
@@ -96,11 +102,12 @@ class RunServiceStub:
     """
     FinishRun: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.FinishRunRequest, _run_service_pb2.FinishRunResponse]
     """Marks a run finished: it takes no more steps or edits. Finishing a finished run changes nothing.
-    NOT_FOUND: no such run. FAILED_PRECONDITION: a fence was given and a newer start holds the run.
+    NOT_FOUND: no such run. FAILED_PRECONDITION: a fence was given, and a newer start holds the run, or
+    the run has not given it.
     """
     DeleteRun: _grpc.UnaryUnaryMultiCallable[_run_service_pb2.DeleteRunRequest, _run_service_pb2.DeleteRunResponse]
     """Deletes a run, leaving a tombstone; its name becomes free.
-    NOT_FOUND: no such run. FAILED_PRECONDITION: a start of the job holds it and was heard of
+    NOT_FOUND: no such run. FAILED_PRECONDITION: a start of the job holds the run and was heard of
     lately, and `force` is not set.
     """
 
@@ -123,40 +130,46 @@ class RunServiceAsyncStub(RunServiceStub):
     The same incarnation again gets the same fence.
     NOT_FOUND: a checkpoint of a run that is not here (`origin` would create it), or no such stored
     schedule. ALREADY_EXISTS: without a checkpoint, on a run that another start holds and was heard
-    of lately, or on a finished one. FAILED_PRECONDITION: another schedule or other param groups
-    than the run's, a checkpoint of another branch or beyond the frontier, a superseded incarnation,
-    an attempt older than the run's. DATA_LOSS: what the job remembers is not what the run has.
+    of lately, or on a finished one; with one, a name that is another run's. FAILED_PRECONDITION:
+    another schedule or other param groups than the run's, a schedule that cannot start, a checkpoint
+    of another branch, beyond the frontier, not at the step of the fork or not as `on_resume` wants
+    it, a finished run, a superseded incarnation, an attempt older than the run's, or a rank that
+    differs from the first one of its start. DATA_LOSS: what the job remembers is not what the run has.
     """
     NextLr: _aio.UnaryUnaryMultiCallable[_run_service_pb2.NextLrRequest, _run_service_pb2.NextLrResponse]  # type: ignore[assignment]
     """Returns the values of `count` steps from `from_step`, committing those that are not committed
     yet. The answer may be shorter than asked for, and is empty if the frontier is still below
     `from_step`: ask again. Steps below the frontier are answered without a look at the fence.
-    NOT_FOUND: no such run. OUT_OF_RANGE: a step before the run's origin or too far beyond its
-    frontier. FAILED_PRECONDITION: a newer start holds the run, the run is finished, or the database
-    is another than the one the run was acquired from, or an older state of it.
+    NOT_FOUND: no such run or branch. OUT_OF_RANGE: a step before the run's origin or too far beyond
+    its frontier. FAILED_PRECONDITION: a newer start holds the run, the fence is none it has given, the
+    run is finished or has got other param groups, or the database is another than the one the run was
+    acquired from, or an older state of it.
     """
     EditRun: _aio.UnaryUnaryMultiCallable[_run_service_pb2.EditRunRequest, _run_service_pb2.EditRunResponse]  # type: ignore[assignment]
     """Changes a live run from a step at or above its frontier on.
-    NOT_FOUND: no such run. ABORTED: the run's revision is not the expected one. ALREADY_EXISTS: the
-    request id was used for another edit. OUT_OF_RANGE: the edit could act only after
-    `not_after_step`. FAILED_PRECONDITION: the run is finished.
+    NOT_FOUND: no such run or schedule. ABORTED: the run's revision is not the expected one.
+    ALREADY_EXISTS: the request id was used for another edit. OUT_OF_RANGE: the edit could act only
+    after `not_after_step`, or `at_step` is too far ahead. FAILED_PRECONDITION: the run is finished, or
+    the schedule fails before the step from which it shall act, or needs parameters that nobody gave.
     """
     RollbackRun: _aio.UnaryUnaryMultiCallable[_run_service_pb2.RollbackRunRequest, _run_service_pb2.RollbackRunResponse]  # type: ignore[assignment]
     """Takes a run back to a step: it goes on from there on a new branch, and the start that holds it is
     fenced in the same transaction. The branch that is left stays readable.
-    NOT_FOUND: no such run. ABORTED: the run's revision is not the expected one. ALREADY_EXISTS: the
-    request id was used for another rollback. OUT_OF_RANGE: the step is not one of the run's
-    timeline. FAILED_PRECONDITION: the run is finished, or its schedule cannot go on from there.
+    NOT_FOUND: no such run or schedule. ABORTED: the run's revision is not the expected one.
+    ALREADY_EXISTS: the request id was used for another rollback. OUT_OF_RANGE: the step is not one of
+    the run's timeline. FAILED_PRECONDITION: the run is finished, or its schedule cannot go on from there.
     """
     ForkRun: _aio.UnaryUnaryMultiCallable[_run_service_pb2.ForkRunRequest, _run_service_pb2.ForkRunResponse]  # type: ignore[assignment]
     """Begins another run where this one was at a step; this one is left as it is.
-    NOT_FOUND: no such run or branch. ALREADY_EXISTS: the new name is taken, or the request id was
-    used for another fork. OUT_OF_RANGE: the step is not committed.
+    NOT_FOUND: no such run or branch. ALREADY_EXISTS: a run has the new name, or the request id was
+    used for another fork. OUT_OF_RANGE: the step is not committed. FAILED_PRECONDITION: the schedule of
+    an edit that is to act later cannot be carried over.
     """
     ReportDeviation: _aio.UnaryUnaryMultiCallable[_run_service_pb2.ReportDeviationRequest, _run_service_pb2.ReportDeviationResponse]  # type: ignore[assignment]
     """Records what a rank used while no server could be reached. The same again changes nothing.
-    NOT_FOUND: no such run or branch. FAILED_PRECONDITION: a newer start holds the run, or the
-    database is another than the one the run was acquired from.
+    NOT_FOUND: no such run or branch. OUT_OF_RANGE: the values begin at a step that is none.
+    FAILED_PRECONDITION: the fence is none that the run has given, or the database is another than the
+    one the run was acquired from.
     """
     GetRun: _aio.UnaryUnaryMultiCallable[_run_service_pb2.GetRunRequest, _run_service_pb2.GetRunResponse]  # type: ignore[assignment]
     """NOT_FOUND: no such run."""
@@ -172,11 +185,12 @@ class RunServiceAsyncStub(RunServiceStub):
     """
     FinishRun: _aio.UnaryUnaryMultiCallable[_run_service_pb2.FinishRunRequest, _run_service_pb2.FinishRunResponse]  # type: ignore[assignment]
     """Marks a run finished: it takes no more steps or edits. Finishing a finished run changes nothing.
-    NOT_FOUND: no such run. FAILED_PRECONDITION: a fence was given and a newer start holds the run.
+    NOT_FOUND: no such run. FAILED_PRECONDITION: a fence was given, and a newer start holds the run, or
+    the run has not given it.
     """
     DeleteRun: _aio.UnaryUnaryMultiCallable[_run_service_pb2.DeleteRunRequest, _run_service_pb2.DeleteRunResponse]  # type: ignore[assignment]
     """Deletes a run, leaving a tombstone; its name becomes free.
-    NOT_FOUND: no such run. FAILED_PRECONDITION: a start of the job holds it and was heard of
+    NOT_FOUND: no such run. FAILED_PRECONDITION: a start of the job holds the run and was heard of
     lately, and `force` is not set.
     """
 
@@ -202,9 +216,11 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         The same incarnation again gets the same fence.
         NOT_FOUND: a checkpoint of a run that is not here (`origin` would create it), or no such stored
         schedule. ALREADY_EXISTS: without a checkpoint, on a run that another start holds and was heard
-        of lately, or on a finished one. FAILED_PRECONDITION: another schedule or other param groups
-        than the run's, a checkpoint of another branch or beyond the frontier, a superseded incarnation,
-        an attempt older than the run's. DATA_LOSS: what the job remembers is not what the run has.
+        of lately, or on a finished one; with one, a name that is another run's. FAILED_PRECONDITION:
+        another schedule or other param groups than the run's, a schedule that cannot start, a checkpoint
+        of another branch, beyond the frontier, not at the step of the fork or not as `on_resume` wants
+        it, a finished run, a superseded incarnation, an attempt older than the run's, or a rank that
+        differs from the first one of its start. DATA_LOSS: what the job remembers is not what the run has.
         """
 
     @_abc_1.abstractmethod
@@ -216,9 +232,10 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns the values of `count` steps from `from_step`, committing those that are not committed
         yet. The answer may be shorter than asked for, and is empty if the frontier is still below
         `from_step`: ask again. Steps below the frontier are answered without a look at the fence.
-        NOT_FOUND: no such run. OUT_OF_RANGE: a step before the run's origin or too far beyond its
-        frontier. FAILED_PRECONDITION: a newer start holds the run, the run is finished, or the database
-        is another than the one the run was acquired from, or an older state of it.
+        NOT_FOUND: no such run or branch. OUT_OF_RANGE: a step before the run's origin or too far beyond
+        its frontier. FAILED_PRECONDITION: a newer start holds the run, the fence is none it has given, the
+        run is finished or has got other param groups, or the database is another than the one the run was
+        acquired from, or an older state of it.
         """
 
     @_abc_1.abstractmethod
@@ -228,9 +245,10 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_run_service_pb2.EditRunResponse, _abc.Awaitable[_run_service_pb2.EditRunResponse]]:
         """Changes a live run from a step at or above its frontier on.
-        NOT_FOUND: no such run. ABORTED: the run's revision is not the expected one. ALREADY_EXISTS: the
-        request id was used for another edit. OUT_OF_RANGE: the edit could act only after
-        `not_after_step`. FAILED_PRECONDITION: the run is finished.
+        NOT_FOUND: no such run or schedule. ABORTED: the run's revision is not the expected one.
+        ALREADY_EXISTS: the request id was used for another edit. OUT_OF_RANGE: the edit could act only
+        after `not_after_step`, or `at_step` is too far ahead. FAILED_PRECONDITION: the run is finished, or
+        the schedule fails before the step from which it shall act, or needs parameters that nobody gave.
         """
 
     @_abc_1.abstractmethod
@@ -241,9 +259,9 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_run_service_pb2.RollbackRunResponse, _abc.Awaitable[_run_service_pb2.RollbackRunResponse]]:
         """Takes a run back to a step: it goes on from there on a new branch, and the start that holds it is
         fenced in the same transaction. The branch that is left stays readable.
-        NOT_FOUND: no such run. ABORTED: the run's revision is not the expected one. ALREADY_EXISTS: the
-        request id was used for another rollback. OUT_OF_RANGE: the step is not one of the run's
-        timeline. FAILED_PRECONDITION: the run is finished, or its schedule cannot go on from there.
+        NOT_FOUND: no such run or schedule. ABORTED: the run's revision is not the expected one.
+        ALREADY_EXISTS: the request id was used for another rollback. OUT_OF_RANGE: the step is not one of
+        the run's timeline. FAILED_PRECONDITION: the run is finished, or its schedule cannot go on from there.
         """
 
     @_abc_1.abstractmethod
@@ -253,8 +271,9 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_run_service_pb2.ForkRunResponse, _abc.Awaitable[_run_service_pb2.ForkRunResponse]]:
         """Begins another run where this one was at a step; this one is left as it is.
-        NOT_FOUND: no such run or branch. ALREADY_EXISTS: the new name is taken, or the request id was
-        used for another fork. OUT_OF_RANGE: the step is not committed.
+        NOT_FOUND: no such run or branch. ALREADY_EXISTS: a run has the new name, or the request id was
+        used for another fork. OUT_OF_RANGE: the step is not committed. FAILED_PRECONDITION: the schedule of
+        an edit that is to act later cannot be carried over.
         """
 
     @_abc_1.abstractmethod
@@ -264,8 +283,9 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_run_service_pb2.ReportDeviationResponse, _abc.Awaitable[_run_service_pb2.ReportDeviationResponse]]:
         """Records what a rank used while no server could be reached. The same again changes nothing.
-        NOT_FOUND: no such run or branch. FAILED_PRECONDITION: a newer start holds the run, or the
-        database is another than the one the run was acquired from.
+        NOT_FOUND: no such run or branch. OUT_OF_RANGE: the values begin at a step that is none.
+        FAILED_PRECONDITION: the fence is none that the run has given, or the database is another than the
+        one the run was acquired from.
         """
 
     @_abc_1.abstractmethod
@@ -311,7 +331,8 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_run_service_pb2.FinishRunResponse, _abc.Awaitable[_run_service_pb2.FinishRunResponse]]:
         """Marks a run finished: it takes no more steps or edits. Finishing a finished run changes nothing.
-        NOT_FOUND: no such run. FAILED_PRECONDITION: a fence was given and a newer start holds the run.
+        NOT_FOUND: no such run. FAILED_PRECONDITION: a fence was given, and a newer start holds the run, or
+        the run has not given it.
         """
 
     @_abc_1.abstractmethod
@@ -321,7 +342,7 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_run_service_pb2.DeleteRunResponse, _abc.Awaitable[_run_service_pb2.DeleteRunResponse]]:
         """Deletes a run, leaving a tombstone; its name becomes free.
-        NOT_FOUND: no such run. FAILED_PRECONDITION: a start of the job holds it and was heard of
+        NOT_FOUND: no such run. FAILED_PRECONDITION: a start of the job holds the run and was heard of
         lately, and `force` is not set.
         """
 

@@ -87,7 +87,7 @@ class ScheduleServiceServicer(object):
 
     def CreateSchedule(self, request, context):
         """Stores a definition under a new name, as revision 1.
-        ALREADY_EXISTS: the name is taken.
+        ALREADY_EXISTS: a schedule has the name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -121,7 +121,7 @@ class ScheduleServiceServicer(object):
     def DeleteSchedule(self, request, context):
         """Deletes a schedule; runs that pinned a revision keep it.
         NOT_FOUND: no such schedule. ABORTED: an etag was given and is not the head's.
-        FAILED_PRECONDITION: unfinished runs follow it.
+        FAILED_PRECONDITION: unfinished runs follow the schedule.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,8 +130,9 @@ class ScheduleServiceServicer(object):
     def PreviewSchedule(self, request, context):
         """Evaluates a definition without storing anything. Where torch would raise, the rows end and
         `error` says at which step.
-        NOT_FOUND: no such schedule. OUT_OF_RANGE: more steps than one preview may have. INVALID_ARGUMENT: the
-        schedule counts tokens, samples or epochs, and `pace` does not say how many a step has.
+        NOT_FOUND: no such schedule. OUT_OF_RANGE: more steps than one preview may have, or too late ones.
+        FAILED_PRECONDITION: the schedule ends before the first of them. INVALID_ARGUMENT: the schedule counts
+        tokens, samples or epochs, and `pace` does not say how many a step has.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -43,7 +43,7 @@ class ScheduleServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ScheduleServiceAsyncStub: ...
     CreateSchedule: _grpc.UnaryUnaryMultiCallable[_schedule_service_pb2.CreateScheduleRequest, _schedule_service_pb2.CreateScheduleResponse]
     """Stores a definition under a new name, as revision 1.
-    ALREADY_EXISTS: the name is taken.
+    ALREADY_EXISTS: a schedule has the name.
     """
     GetSchedule: _grpc.UnaryUnaryMultiCallable[_schedule_service_pb2.GetScheduleRequest, _schedule_service_pb2.GetScheduleResponse]
     """Returns a schedule's head revision, or the one asked for.
@@ -60,13 +60,14 @@ class ScheduleServiceStub:
     DeleteSchedule: _grpc.UnaryUnaryMultiCallable[_schedule_service_pb2.DeleteScheduleRequest, _schedule_service_pb2.DeleteScheduleResponse]
     """Deletes a schedule; runs that pinned a revision keep it.
     NOT_FOUND: no such schedule. ABORTED: an etag was given and is not the head's.
-    FAILED_PRECONDITION: unfinished runs follow it.
+    FAILED_PRECONDITION: unfinished runs follow the schedule.
     """
     PreviewSchedule: _grpc.UnaryUnaryMultiCallable[_schedule_service_pb2.PreviewScheduleRequest, _schedule_service_pb2.PreviewScheduleResponse]
     """Evaluates a definition without storing anything. Where torch would raise, the rows end and
     `error` says at which step.
-    NOT_FOUND: no such schedule. OUT_OF_RANGE: more steps than one preview may have. INVALID_ARGUMENT: the
-    schedule counts tokens, samples or epochs, and `pace` does not say how many a step has.
+    NOT_FOUND: no such schedule. OUT_OF_RANGE: more steps than one preview may have, or too late ones.
+    FAILED_PRECONDITION: the schedule ends before the first of them. INVALID_ARGUMENT: the schedule counts
+    tokens, samples or epochs, and `pace` does not say how many a step has.
     """
 
 @_typing.type_check_only
@@ -84,7 +85,7 @@ class ScheduleServiceAsyncStub(ScheduleServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateSchedule: _aio.UnaryUnaryMultiCallable[_schedule_service_pb2.CreateScheduleRequest, _schedule_service_pb2.CreateScheduleResponse]  # type: ignore[assignment]
     """Stores a definition under a new name, as revision 1.
-    ALREADY_EXISTS: the name is taken.
+    ALREADY_EXISTS: a schedule has the name.
     """
     GetSchedule: _aio.UnaryUnaryMultiCallable[_schedule_service_pb2.GetScheduleRequest, _schedule_service_pb2.GetScheduleResponse]  # type: ignore[assignment]
     """Returns a schedule's head revision, or the one asked for.
@@ -101,13 +102,14 @@ class ScheduleServiceAsyncStub(ScheduleServiceStub):
     DeleteSchedule: _aio.UnaryUnaryMultiCallable[_schedule_service_pb2.DeleteScheduleRequest, _schedule_service_pb2.DeleteScheduleResponse]  # type: ignore[assignment]
     """Deletes a schedule; runs that pinned a revision keep it.
     NOT_FOUND: no such schedule. ABORTED: an etag was given and is not the head's.
-    FAILED_PRECONDITION: unfinished runs follow it.
+    FAILED_PRECONDITION: unfinished runs follow the schedule.
     """
     PreviewSchedule: _aio.UnaryUnaryMultiCallable[_schedule_service_pb2.PreviewScheduleRequest, _schedule_service_pb2.PreviewScheduleResponse]  # type: ignore[assignment]
     """Evaluates a definition without storing anything. Where torch would raise, the rows end and
     `error` says at which step.
-    NOT_FOUND: no such schedule. OUT_OF_RANGE: more steps than one preview may have. INVALID_ARGUMENT: the
-    schedule counts tokens, samples or epochs, and `pace` does not say how many a step has.
+    NOT_FOUND: no such schedule. OUT_OF_RANGE: more steps than one preview may have, or too late ones.
+    FAILED_PRECONDITION: the schedule ends before the first of them. INVALID_ARGUMENT: the schedule counts
+    tokens, samples or epochs, and `pace` does not say how many a step has.
     """
 
 class ScheduleServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -128,7 +130,7 @@ class ScheduleServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_schedule_service_pb2.CreateScheduleResponse, _abc.Awaitable[_schedule_service_pb2.CreateScheduleResponse]]:
         """Stores a definition under a new name, as revision 1.
-        ALREADY_EXISTS: the name is taken.
+        ALREADY_EXISTS: a schedule has the name.
         """
 
     @_abc_1.abstractmethod
@@ -169,7 +171,7 @@ class ScheduleServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_schedule_service_pb2.DeleteScheduleResponse, _abc.Awaitable[_schedule_service_pb2.DeleteScheduleResponse]]:
         """Deletes a schedule; runs that pinned a revision keep it.
         NOT_FOUND: no such schedule. ABORTED: an etag was given and is not the head's.
-        FAILED_PRECONDITION: unfinished runs follow it.
+        FAILED_PRECONDITION: unfinished runs follow the schedule.
         """
 
     @_abc_1.abstractmethod
@@ -180,8 +182,9 @@ class ScheduleServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_schedule_service_pb2.PreviewScheduleResponse, _abc.Awaitable[_schedule_service_pb2.PreviewScheduleResponse]]:
         """Evaluates a definition without storing anything. Where torch would raise, the rows end and
         `error` says at which step.
-        NOT_FOUND: no such schedule. OUT_OF_RANGE: more steps than one preview may have. INVALID_ARGUMENT: the
-        schedule counts tokens, samples or epochs, and `pace` does not say how many a step has.
+        NOT_FOUND: no such schedule. OUT_OF_RANGE: more steps than one preview may have, or too late ones.
+        FAILED_PRECONDITION: the schedule ends before the first of them. INVALID_ARGUMENT: the schedule counts
+        tokens, samples or epochs, and `pace` does not say how many a step has.
         """
 
 def add_ScheduleServiceServicer_to_server(servicer: ScheduleServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -72,7 +72,9 @@ class Server:
         self._calls = dispatch.Calls()
         requests = RequestLog(sys.stderr)
         for service, servicer in _SERVICES.items():
-            handler = dispatch.handlers(service, servicer(self._keeper), self._calls, requests)
+            handler = dispatch.handlers(
+                service, servicer(self._keeper), self._calls, requests, self._keeper.run_name
+            )
             self._grpc.add_generic_rpc_handlers((handler,))
         self._grpc.add_generic_rpc_handlers(tuple(more))
         self._health = health.aio.HealthServicer()

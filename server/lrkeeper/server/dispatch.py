@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, cast
 
 import grpc
@@ -19,13 +20,14 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 
 from lrkeeper.errors import DOMAIN, Internal, InvalidArgument, ServerError, ServerStopping
-from lrkeeper.server.logs import RequestLog
+from lrkeeper.server.logs import RequestLog, as_json
 
 _log = structlog.get_logger("lrkeeper.request")
 
 _MAX_MESSAGE = 2000  # status and details travel in headers, of which gRPC takes 16 KiB
 _MAX_SHOWN = 128
 _MAX_DETAILS = 16
+_RUNS_SHOWN = 10_000  # as many as are kept in memory
 
 Method = Callable[[Any], Awaitable[Message]]
 
@@ -62,14 +64,21 @@ class Calls:
 
 
 def handlers(
-    service: ServiceDescriptor, servicer: object, calls: Calls, requests: RequestLog
+    service: ServiceDescriptor,
+    servicer: object,
+    calls: Calls,
+    requests: RequestLog,
+    run_name: Callable[[str], str],
 ) -> grpc.GenericRpcHandler:
-    """Return gRPC's handlers of a service whose methods are the servicer's, in snake case."""
+    """Return gRPC's handlers of a service whose methods are the servicer's, in snake case.
+
+    `run_name` gives the name of a run's uid, or an empty text.
+    """
     methods = {}
     for method in service.methods:
         call = getattr(servicer, _snake(method.name))
         methods[method.name] = grpc.unary_unary_rpc_method_handler(
-            _door(method, call, calls, requests),
+            _door(method, call, calls, requests, _about(method, run_name)),
             request_deserializer=_parser(method),
             response_serializer=cast(Any, GetMessageClass(method.output_type)).SerializeToString,
         )
@@ -94,7 +103,7 @@ def _parser(method: MethodDescriptor) -> Callable[[bytes], Message | None]:
 
 
 def _door(
-    method: MethodDescriptor, call: Method, calls: Calls, requests: RequestLog
+    method: MethodDescriptor, call: Method, calls: Calls, requests: RequestLog, about: Callable[[Any], str]
 ) -> Callable[[Any, Any], Awaitable[Message]]:
     name = method.name
 
@@ -120,7 +129,9 @@ def _door(
             await _abort(context, Internal(f"internal error id={fault}", id=fault))
         finally:
             calls.end()
-            requests.write(name, status, _shown(request), time.perf_counter() - started)
+            requests.write(
+                name, status, "" if request is None else about(request), time.perf_counter() - started
+            )
         raise AssertionError("abort raises")
 
     return enter
@@ -139,13 +150,25 @@ async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: ServerError
     await context.abort(code, message, trailer)
 
 
-def _shown(request: Any) -> str:
-    """Return what a request is about: the run's or the schedule's name or uid."""
-    for field in ("run_uid", "run", "name"):
-        value = getattr(request, field, None)
-        if isinstance(value, str) and value:
-            return value[:_MAX_SHOWN]
-    return ""
+def _about(method: MethodDescriptor, run_name: Callable[[str], str]) -> Callable[[Any], str]:
+    """Return what tells, as members of a JSON object, which run or schedule a method's requests are about."""
+    fields = method.input_type.fields_by_name
+    if "run_uid" in fields:
+        return lambda request: _run_shown(run_name(request.run_uid), request.run_uid[:_MAX_SHOWN])
+    if "run" in fields:
+        return lambda request: _shown("run", request.run)
+    if "name" in fields:
+        return lambda request: _shown("schedule", request.name)
+    return lambda _: ""
+
+
+@lru_cache(_RUNS_SHOWN)  # this is on the hot path
+def _run_shown(name: str, uid: str) -> str:
+    return _shown("run", name) + _shown("run_uid", uid)
+
+
+def _shown(key: str, value: str) -> str:
+    return f'"{key}": {as_json(value[:_MAX_SHOWN])}, ' if value else ""
 
 
 def _cut(text: str, size: int) -> str:

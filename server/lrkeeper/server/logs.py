@@ -12,7 +12,8 @@ from typing import TextIO
 
 import structlog
 
-_quoted = json.JSONEncoder().encode
+as_json = json.JSONEncoder().encode
+"""What writes a text as JSON."""
 
 
 def configure(level: int = logging.INFO) -> None:
@@ -42,8 +43,8 @@ class RequestLog:
         self._second = 0
         self._stamp = ""
 
-    def write(self, method: str, status: str, run: str, seconds: float) -> None:
-        """Note a request that has been answered."""
+    def write(self, method: str, status: str, about: str, seconds: float) -> None:
+        """Note a request that has been answered; `about` are members of the line's object, each with a comma."""
         now = time.time()
         second = int(now)
         if second != self._second:
@@ -52,7 +53,7 @@ class RequestLog:
         if not self._lines:
             asyncio.get_running_loop().call_soon(self._flush)
         self._lines.append(
-            f'{{"method": "{method}", "status": "{status}", "run": {_quoted(run)}, "ms": {seconds * 1000:.3f}, '
+            f'{{"method": "{method}", "status": "{status}", {about}"ms": {seconds * 1000:.3f}, '
             f'"event": "request", "level": "info", "timestamp": "{self._stamp}.{int(now % 1 * 1e6):06d}Z"}}\n'
         )
 

@@ -7,7 +7,8 @@ import math
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -51,6 +52,18 @@ class Screen:
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
+
+    @contextmanager
+    def without_bar(self) -> Iterator[None]:
+        """Leave the terminal to others, who would write beside the bar."""
+        if self._progress.disable:
+            yield
+            return
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
 
     def wait(self, what: str) -> None:
         """Say beside the bar what is going on."""

@@ -173,7 +173,8 @@ def _edit_while_training(
 def _type(server: Server, screen: Screen, *words: str) -> None:
     """Run `lrkeeper run …` as an operator does, in this process, and show it."""
     screen.show_command("lrkeeper", "run", *words)
-    lrkeeper.main(["run", *words, f"--server={server.address}"], standalone_mode=False)
+    with screen.without_bar():
+        lrkeeper.main(["run", *words, f"--server={server.address}"], standalone_mode=False)
 
 
 def _events_of(server: Server, trainer: Trainer, screen: Screen) -> Iterator[Event]:

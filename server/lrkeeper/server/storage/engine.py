@@ -99,11 +99,11 @@ def prepare_schema(engine: Engine) -> None:
             )
         raise CannotOpen(
             f"{shown} has schema {present}, and this version needs {needed}. Back it up, then run:\n"
-            f"    lrkeeper db upgrade{_how_named(engine.url)}"
+            f"    lrkeeper db upgrade{how_named(engine.url)}"
         )
 
 
-def _how_named(url: URL) -> str:
+def how_named(url: URL) -> str:
     """Return how a command names the database: by option, or where a password is in it, not at all."""
     if url.get_backend_name() == "sqlite":
         return f" --database-url '{url.render_as_string()}'"

@@ -80,7 +80,7 @@ async def acquire_run(
     a run begins that is not here: at its checkpoint, or where the job stands; `remembered` is what the job
     remembers of a run of which the database may have lost some.
 
-    Raises what `decide` and `mend` do, and RunNotFound, RunExists, ScheduleNotFound, ScheduleFails.
+    Raises what `decide`, `mend` and `fork_of` do, and RunNotFound, RunExists, ScheduleNotFound, ScheduleFails.
     """
     now = keeper.now()
 

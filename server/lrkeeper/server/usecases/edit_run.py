@@ -105,6 +105,7 @@ async def edit_run(keeper: Keeper, change: Change, *, validate_only: bool = Fals
 
     Raises:
         RunNotFound, RunFinished, StaleRevision, RequestIdReused: the run, or the request.
+        StepOutOfRange: `at_step` is too far ahead.
         EffectiveStepPassed: the edit could act only after `not_after_step`.
         ScheduleFails: the definition cannot be evaluated up to the step before, or needs numbers that the run
             does not have.

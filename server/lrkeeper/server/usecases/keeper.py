@@ -27,6 +27,8 @@ class Lane:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the run moves, so that requests of one process do not conflict in the database."""
     head: Head | None = None
+    name: str = ""
+    """The run's name, once its head was read."""
 
 
 class Keeper:
@@ -57,6 +59,11 @@ class Keeper:
             self._lanes.move_to_end(run_uid)
         return lane
 
+    def run_name(self, run_uid: str) -> str:
+        """Return a run's name if it is in memory, else an empty text."""
+        lane = self._lanes.get(run_uid)
+        return "" if lane is None else lane.name
+
     def _shed(self) -> None:
         for uid, lane in list(self._lanes.items())[: _LANES // 10]:
             if not lane.lock.locked():
@@ -71,7 +78,7 @@ class Keeper:
         head, progress = await self.storage.transact(lambda tx: _load(tx, run_uid), writes=False)
         if progress is not None:
             lane.ranks.take(progress.fence, progress.ranks, self.now())
-        lane.head = head
+        lane.head, lane.name = head, head.run.name
         return head
 
     def hear(self, lane: Lane, head: Head, rank: int, applied_step: int, now: int) -> None:

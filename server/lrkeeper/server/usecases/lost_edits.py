@@ -57,7 +57,7 @@ def told(run: Run, lost: Sequence[LostEdit], now: int) -> tuple[tuple[str, Mappi
                 "author": edit.author,
                 "reason": edit.reason,
                 "request_id": edit.request_id,
-                "schedule": edit.definition,
+                "definition": edit.definition,
             },
         )
         for edit in lost

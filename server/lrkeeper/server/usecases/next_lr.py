@@ -39,6 +39,7 @@ async def next_lr(keeper: Keeper, steps: Steps, encode: Callable[[Answer], R]) -
     Raises:
         InvalidArgument, StepOutOfRange: the request makes no sense for the run.
         RunNotFound, RunFinished, RunFenced, UnknownFence, StoreChanged: the run cannot be moved.
+        BranchNotFound, GroupsDiffer: it has not the branch, or not the branch's param groups any more.
         StorageUnavailable, StorageFull, DataCorrupted: the database.
     """
     _check(steps)
