@@ -51,6 +51,17 @@ def test_a_count_is_clamped_to_what_an_answer_holds(
     assert len(list(client.list_blocks(place.run, page_size=1))) == 2
 
 
+def test_every_track_of_a_group_counts(client: Client, wire: Wire) -> None:
+    names = ("lr", "momentum", "weight_decay")
+    values = [{name: 0.1 * place + i / 1024 for place, name in enumerate(names, 1)} for i in range(100)]
+    groups = tuple(Group(None, "float64", each, each) for each in values)
+    tracks = S.Tracks([S.Track(jobs.SLOW, name) for name in names])
+    place = jobs.begun(client, groups=groups, schedule=tracks)
+    answer = asked(wire, place, 1)
+    assert (answer.values.count, len(answer.values.columns)) == (436, 300)
+    assert sum(len(column) for column in answer.values.columns) <= VALUES
+
+
 def test_equal_columns_are_sent_once_and_constant_ones_as_one_value(client: Client, wire: Wire) -> None:
     groups = (*distinct(3), *distinct(3))
     place = jobs.begun(client, groups=groups, schedule=jobs.SLOW)
