@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,20 @@ import pytest
 
 from lrkeeper import Client
 from tests.support.server import ServerProcess
+
+OF_THE_TESTS = ("LRKEEPER_KILL_ROUNDS", "LRKEEPER_TEST_POSTGRESQL_URL")
+"""What a person may say to the tests themselves."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def clean_environment() -> Iterator[None]:
+    """No other variable of the person's shell decides a test, nor that of a server which outlives one."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in [
+            name for name in os.environ if name.startswith("LRKEEPER_") and name not in OF_THE_TESTS
+        ]:
+            monkeypatch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -41,25 +56,8 @@ def own_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serv
         yield server
 
 
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable of the person's shell decides a test."""
-    for name in (
-        "LRKEEPER_SERVER",
-        "LRKEEPER_RUN",
-        "LRKEEPER_MODE",
-        "LRKEEPER_INCARNATION",
-        "LRKEEPER_TOKEN",
-        "LRKEEPER_ON_EXISTING",
-        "LRKEEPER_ON_RESUME",
-        "LRKEEPER_ON_OUTAGE",
-        "LRKEEPER_SYNC",
-    ):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture
-def step_by_step(clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every step asks the server: for tests that count calls, or edit a run at the step where its job is."""
     monkeypatch.setenv("LRKEEPER_HORIZON", "0")
 

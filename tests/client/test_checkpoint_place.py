@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +203,49 @@ def test_a_resume_says_where_it_is_and_which_edits_are_in_force(
         second.update()
     (said,) = caplog.messages
     assert f"run '{run}' resumed at step 3" in said
-    assert "revision 2 from step 4 (ada@lab: too slow)" in said
+    assert said.endswith("revision 2 from step 4 (ada@lab: too slow)"), "it acts at once as it is"
+
+
+@pytest.mark.usefixtures("step_by_step")
+@pytest.mark.parametrize("acts_now", [2, 3])
+def test_a_resume_before_an_edit_offers_the_command_by_which_it_acts_at_once(
+    server: ServerProcess, client: Client, run: str, caplog: pytest.LogCaptureFixture, acts_now: int
+) -> None:
+    first = Training()
+    scheduler = RemoteLR(first.optimizer, S.StepLR(2, gamma=0.7), run=run, incarnation="a")
+    first.epochs(scheduler, 3)
+    state = scheduler.state_dict()
+    first.epochs(scheduler, 3)
+    edits = {2: S.ExponentialLR(0.9), 3: S.ExponentialLR(0.5)}
+    client.edit_run(run, edits[2], expected_revision=1, reason="it's too slow")
+    client.edit_run(run, edits[3], expected_revision=2, reason="as planned", at_step=10)
+
+    def resumed(incarnation: str, epochs: int) -> list[Row]:
+        training = Training()
+        scheduler = RemoteLR(training.optimizer, S.StepLR(2, gamma=0.7), run=run, incarnation=incarnation)
+        scheduler.load_state_dict(state)
+        return training.epochs(scheduler, epochs)
+
+    assert resumed("b", 2) == undisturbed("StepLR", 5)[3:]
+    (said,) = caplog.messages
+    assert "edits in force: revision 2 from step 7 (" in said
+    offered = re.findall(r"have revision (\d) act from step 4 on, end this start, run `([^`]+)` and", said)
+    assert [revision for revision, _ in offered] == ["2", "3"]
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    subprocess.run(
+        dict(offered)[str(acts_now)],
+        shell=True,
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PATH": path},
+    )
+
+    def alone(schedule: S.Schedule) -> list[Row]:
+        training = Training()
+        return training.epochs(RemoteLR(training.optimizer, schedule, mode="off"), 13)
+
+    used = resumed("c", 10)
+    assert used == [undisturbed("StepLR", 4)[3], *alone(edits[acts_now])[4:10], *alone(edits[3])[10:]]
 
 
 def test_a_resume_is_a_new_start_with_a_fence_of_its_own(

@@ -136,7 +136,7 @@ def test_loader_workers_fork_beside_a_live_client(server: ServerProcess, kind: s
         for (batch,) in loader:
             training.optimizer.zero_grad()
             training.model(batch).sum().backward()
-            training.optimizer.step()
+            training.take_step()
             batches += 1
         assert batches == 4
         scheduler.step()

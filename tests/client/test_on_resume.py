@@ -12,6 +12,7 @@ from lrkeeper import Client, RemoteLR, lr_scheduler
 from lrkeeper import schedules as S
 from lrkeeper.errors import ResumeRefused, RunHeld, ScheduleDiffers
 from tests.client.training import Training, kept, undisturbed
+from tests.support.server import ServerProcess
 
 REMOTE = "StepLR RemoteLR"
 
@@ -141,6 +142,49 @@ def test_another_base_lr_is_a_difference_that_is_said(
     scheduler.load_state_dict(state)
     assert training.epochs(scheduler, 5) == undisturbed("StepLR", 9)[4:]
     assert "param group 0 has the base lr 0.2 in the job and 0.1 in its checkpoint" in caplog.text
+
+
+def test_another_base_of_what_else_is_moved_is_said_too(
+    server: ServerProcess, run: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    schedule = S.Tracks([S.Track(S.StepLR(2, gamma=0.7)), S.Track(S.Constant(), "weight_decay")])
+    training = Training()
+    scheduler = RemoteLR(training.optimizer, schedule, run=run, incarnation="first")
+    training.epochs(scheduler, 4)
+    second = Training()
+    second.optimizer.param_groups[0]["weight_decay"] = 0.5
+    resumed = RemoteLR(second.optimizer, schedule, run=run, incarnation="second")
+    resumed.load_state_dict(scheduler.state_dict())
+    assert second.epochs(resumed, 5) == undisturbed("StepLR", 9)[4:]
+    assert second.optimizer.param_groups[0]["weight_decay"] == 0.0
+    assert "param group 0 has the base weight_decay 0.5 in the job and 0.0 in its checkpoint" in caplog.text
+
+
+@pytest.mark.parametrize("change", [{"name": "encoder"}, {"momentum": 0.9}], ids=str)
+def test_what_the_schedule_does_not_move_may_differ(
+    state: dict[str, Any], caplog: pytest.LogCaptureFixture, change: dict[str, Any]
+) -> None:
+    training = Training()
+    training.optimizer.param_groups[0].update(change)
+    scheduler = kept(REMOTE, training.optimizer)
+    scheduler.load_state_dict(state)
+    assert training.epochs(scheduler, 5) == undisturbed("StepLR", 9)[4:]
+    assert training.optimizer.param_groups[0].items() >= change.items()
+    assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+def test_a_drop_ins_arguments_are_those_of_its_state_as_with_torch(
+    run: str, monkeypatch: pytest.MonkeyPatch, server: ServerProcess
+) -> None:
+    monkeypatch.setenv("LRKEEPER_RUN", run)
+    monkeypatch.setenv("LRKEEPER_INCARNATION", f"{run}-first")
+    state = saved_at("StepLR drop-in", 4, 4)
+    monkeypatch.setenv("LRKEEPER_INCARNATION", f"{run}-second")
+    training = Training()
+    scheduler = lr_scheduler.StepLR(training.optimizer, 3, gamma=0.9)
+    scheduler.load_state_dict(state)
+    assert (scheduler.step_size, scheduler.gamma) == (2, 0.7)
+    assert training.epochs(scheduler, 5) == undisturbed("StepLR", 9)[4:]
 
 
 def test_nothing_is_said_where_nothing_differs(

@@ -51,6 +51,7 @@ def away(relay: Relay) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lrkeeper.connection._LOUD_AFTER", 0.0)
     monkeypatch.setattr("lrkeeper.torch.walk._GRACE", SOON)
     monkeypatch.setattr("lrkeeper.torch.supply._PATIENCE", 0.05)
     monkeypatch.setattr("lrkeeper.torch.position._LOOK_SECONDS", 0.05)
@@ -199,7 +200,7 @@ def test_values_that_are_held_are_the_last_ones_and_are_recorded(relay: Relay, c
 
 
 def test_a_job_that_waits_raises_in_the_end_and_goes_on_with_the_runs_values(
-    relay: Relay, client: Client
+    relay: Relay, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     training = Training()
     scheduler = made(training, on_outage="wait")
@@ -207,6 +208,7 @@ def test_a_job_that_waits_raises_in_the_end_and_goes_on_with_the_runs_values(
     with away(relay):
         with pytest.raises(ServerUnavailable):
             training.epochs(scheduler, 5000)
+        assert is_said_loudly(caplog, "cannot be reached; waiting for it (")
         at, lrs = scheduler.last_epoch, training.lrs()
         with pytest.raises(ServerUnavailable):
             scheduler.step()
@@ -215,6 +217,27 @@ def test_a_job_that_waits_raises_in_the_end_and_goes_on_with_the_runs_values(
     training.epochs(scheduler, 5)
     assert training.used[-5:] == falling(at + 6)[-5:]
     assert recorded(client, scheduler) == []
+
+
+def test_a_step_that_waits_tries_again_and_again_and_says_so_loudly(
+    relay: Relay, caplog: pytest.LogCaptureFixture
+) -> None:
+    training = Training()
+    scheduler = RemoteLR(training.optimizer, FALLING, on_outage="wait", max_stall=60, horizon=0)
+    training.epochs(scheduler, 5)
+    before = relay.calls["NextLr"]
+    relay.refuse["NextLr"] = [grpc.StatusCode.UNAVAILABLE] * 6
+    training.epochs(scheduler, 1)
+    assert relay.calls["NextLr"] == before + 7
+    assert is_said_loudly(caplog, f"{relay.address} cannot be reached; waiting for it (")
+    assert [*training.used, training.lrs()] == falling(7)
+
+
+def is_said_loudly(caplog: pytest.LogCaptureFixture, what: str) -> bool:
+    return any(
+        what in record.message and (record.name, record.levelname) == ("lrkeeper", "WARNING")
+        for record in caplog.records
+    )
 
 
 def test_several_ranks_that_ask_each_by_itself_wait(

@@ -33,7 +33,7 @@ def train_together(
     for _ in range(epochs):
         training.optimizer.zero_grad()
         model(torch.full((4, 2), 1.0 + torch.distributed.get_rank())).pow(2).mean().backward()
-        training.optimizer.step()
+        training.take_step()
         scheduler.step()
     return training.used, scheduler.state_dict()
 

@@ -41,6 +41,9 @@ class Job:
         self.optimizer = torch.optim.AdamW(made, **{"lr": 0.1, "weight_decay": 0.02, **fields})
         self.used: list[list[tuple[float, ...]]] = []
 
+    def _note(self, *_: Any) -> None:
+        self.used.append(self.held())
+
     def held(self) -> list[tuple[float, ...]]:
         """The lr, weight decay and second beta of each group."""
         return [
@@ -51,8 +54,9 @@ class Job:
         for _ in range(steps):
             self.optimizer.zero_grad()
             sum(layer(torch.ones(4, 2)).pow(2).mean() for layer in self.layers).backward()
+            last_hook = self.optimizer.register_step_pre_hook(self._note)
             self.optimizer.step()
-            self.used.append(self.held())
+            last_hook.remove()
             scheduler.step()
         return self.used[-steps:]
 

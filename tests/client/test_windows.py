@@ -187,6 +187,65 @@ def test_steps_as_long_as_the_horizon_ask_one_by_one(server: ServerProcess, call
     assert calls.by_this_thread() == calls.counts == [ONE_BY_ONE] * 8
 
 
+def of_100_groups(run: str, mode: str) -> tuple[RemoteLR, list[list[tuple[str, ...]]]]:
+    """Return a scheduler of three tracks, and what its optimizer sees at each step from now on, by group."""
+    groups = [
+        {
+            "params": [torch.nn.Parameter(torch.zeros(1))],
+            "lr": 0.1 + i / 1024,
+            "weight_decay": 0.01 + i / 4096,
+        }
+        for i in range(100)
+    ]
+    schedule = S.Tracks(
+        [
+            S.Track(FALLING),
+            S.Track(name="weight_decay", link="base_weight_decay * lr / base_lr"),
+            S.Track(S.Ramp(S.Span(steps=500), end=S.Level(absolute=0.9999)), "beta2"),
+        ]
+    )
+    optimizer = torch.optim.AdamW(groups)
+    scheduler = RemoteLR(optimizer, schedule, run=run, mode=mode, horizon=1000)
+    seen: list[list[tuple[str, ...]]] = []
+
+    def note(*_: Any) -> None:
+        found = [(group["lr"], group["weight_decay"], group["betas"][1]) for group in optimizer.param_groups]
+        seen.append([tuple(value.hex() for value in row) for row in found])
+
+    optimizer.register_step_pre_hook(note)
+    return scheduler, seen
+
+
+def test_a_horizon_of_more_rows_than_an_answer_has_is_covered_in_several_calls(
+    client: Client, calls: Calls, run: str
+) -> None:
+    """100 groups of three tracks: an answer has 417 rows."""
+    scheduler, seen = of_100_groups(run, "on")
+
+    def goes_on(steps: int, pace: float = 0.0) -> None:
+        for _ in range(steps):
+            scheduler.optimizer.step()
+            at_pace(scheduler, 1, pace)
+
+    while held(scheduler) <= 417:
+        goes_on(1, pace=0.005)
+    ahead = held(scheduler)
+    made = len(calls.by_this_thread())
+    goes_on(ahead)
+    assert len(calls.by_this_thread()) == made, "what is held asks nobody"
+    assert max(calls.counts) > 417
+    assert max(block.table.count for block in client.list_blocks(run)) == 417
+
+    local, expected = of_100_groups(run, "off")
+    for _ in seen:
+        local.optimizer.step()
+        local.step()
+    assert seen == expected
+    theirs = Training(0.1, 0.1 + 99 / 1024)
+    torchs = theirs.epochs(torch.optim.lr_scheduler.ExponentialLR(theirs.optimizer, 0.999), len(seen))
+    assert [(row[0][0], row[99][0]) for row in seen] == torchs
+
+
 def metric_driven(optimizer: Any) -> tuple[Any, Callable[[int], None]]:
     scheduler = lr_scheduler.ReduceLROnPlateau(optimizer)
     return scheduler, lambda step: scheduler.step(float(step))

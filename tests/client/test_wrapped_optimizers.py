@@ -19,7 +19,7 @@ def test_a_scheduler_is_built_on_a_wrapper_that_torchs_constructor_never_saw(
     wrapper = WrappedOptimizer(training.optimizer, Accelerator())
     scheduler = kept(kind, wrapper)
     for _ in range(6):
-        wrapper.step()
+        training.take_step(wrapper)
         scheduler.step()
     assert scheduler.optimizer is wrapper
     assert training.used == undisturbed(kind.split()[0], 6)
@@ -39,6 +39,6 @@ def test_a_resume_on_a_wrapper_has_the_checkpoints_row_at_its_first_update(
     resumed.load_state_dict(state)
     second.optimizer.param_groups[0]["lr"] = 17.0  # restored after the scheduler, from elsewhere
     for _ in range(3):
-        wrapper.step()
+        second.take_step(wrapper)
         resumed.step()
     assert second.used == undisturbed(kind.split()[0], 6)[3:]

@@ -27,8 +27,7 @@ class Training:
             [{"params": layer.parameters(), "lr": lr} for layer, lr in groups]
         )
         self.used: list[Row] = []
-        """The lrs that each `optimizer.step()` used."""
-        self.optimizer.register_step_post_hook(self._note)
+        """The lrs that the optimizer saw at each `take_step`."""
 
     def _note(self, *_: Any) -> None:
         self.used.append(self.lrs())
@@ -41,7 +40,15 @@ class Training:
         """One `optimizer.step()`, with a real loss behind it."""
         self.optimizer.zero_grad()
         self.model(torch.ones(4, 2)).pow(2).mean().backward()
-        self.optimizer.step()
+        self.take_step()
+
+    def take_step(self, wrapper: Any = None) -> None:
+        """One `optimizer.step()`, with the gradients there are, or a wrapper's; note the lrs after all other hooks."""
+        last_hook = self.optimizer.register_step_pre_hook(self._note)
+        try:
+            (wrapper or self.optimizer).step()
+        finally:
+            last_hook.remove()
 
     def epochs(self, scheduler: Any, count: int) -> list[Row]:
         """Train so many epochs; return the lrs that they used."""

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import grpc
 import pytest
+import torch
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from lrkeeper import Client, errors
+from lrkeeper import Client, RemoteLR, errors
 from lrkeeper import schedules as S
 from lrkeeper.views import Group, Start
 from tests.support import altered_server, ledger
@@ -68,6 +69,43 @@ def test_restarts_under_load_are_noticed_by_no_client(tmp_path: Path) -> None:
         assert server.stop() == 0
     answered = {(call.run_uid, call.branch, call.step): bytes.fromhex(call.bits or "") for call in calls}
     assert ledger.read(database).rows == answered
+
+
+def test_a_training_notices_neither_restarts_nor_connections_that_are_of_age(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every step asks. The server goes down and comes back as the job goes on; then a connection comes of age."""
+    monkeypatch.setenv("LRKEEPER_MAX_CONNECTION_AGE", "1")
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    used: list[str] = []
+    ends: list[grpc.ChannelConnectivity] = []
+    with (
+        ServerProcess(tmp_path / "runs", log=tmp_path / "server.log") as server,
+        ThreadPoolExecutor(1) as operator,
+        grpc.insecure_channel(server.address) as watched,
+    ):
+        scheduler = RemoteLR(optimizer, S.ExponentialLR(0.999), server=server.address, horizon=0)
+        optimizer.register_step_pre_hook(lambda *_: used.append(float(optimizer.param_groups[0]["lr"]).hex()))
+
+        def train_until(condition: Callable[[], bool]) -> None:
+            while not condition():
+                optimizer.step()
+                scheduler.step()
+
+        for _ in range(3):
+            enough = len(used) + 200
+            train_until(lambda: len(used) >= enough)  # noqa: B023
+            restarted = operator.submit(lambda: (server.stop(), server.start())[0])
+            train_until(restarted.done)
+            assert restarted.result() == 0
+        watched.subscribe(ends.append, try_to_connect=True)
+        train_until(lambda: grpc.ChannelConnectivity.IDLE in ends[1:])
+    theirs = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    torchs = torch.optim.lr_scheduler.ExponentialLR(theirs, 0.999)
+    for lr in used:
+        assert lr == float(torchs.get_last_lr()[0]).hex()
+        theirs.step()
+        torchs.step()
 
 
 def test_connections_that_are_of_age_are_noticed_by_no_client(

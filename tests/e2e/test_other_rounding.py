@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from lrkeeper import Client
 from tests.protocol import jobs
-from tests.support.flipping_server import EVERY
+from tests.support.flipping_server import EVERY, command
 from tests.support.server import ServerProcess
 
 COMMITTED = 2 * EVERY + 10
@@ -19,8 +18,7 @@ def test_committed_steps_keep_their_bits_under_an_evaluator_that_rounds_otherwis
     with ServerProcess(database, log=log) as server, Client(server.address) as client:
         place = jobs.begun(client, schedule=jobs.SLOW)
         jobs.stepped(client, place, COMMITTED)
-    command = (sys.executable, "-m", "tests.support.flipping_server")
-    with ServerProcess(database, log=log, command=command) as server, Client(server.address) as client:
+    with ServerProcess(database, log=log, command=command()) as server, Client(server.address) as client:
         # A second start, that goes through the steps again and on.
         again = client.acquire_run(
             jobs.a_start(place.run, schedule=jobs.SLOW, checkpoint=jobs.checkpoint_of(place, 5))

@@ -1,6 +1,7 @@
 """Jobs of several ranks under torchrun: whatever is killed, paused or cut off, the optimizers use the same values.
 
-The lr that each rank's optimizer used at each step is compared, bit for bit, with the same job left alone.
+The lr that each rank's optimizer used at each step is compared, bit for bit, with the same job left alone. The server
+flips the last bit of every seventh step's values, so that what a rank computes by itself is not what it should use.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from torch.optim import lr_scheduler as torch_schedulers
 
 from lrkeeper import Client, views
 from tests.e2e.rank_job import GAMMA, LRS, SAVED_EVERY
-from tests.support.flipping_server import EVERY, flip
+from tests.support.flipping_server import command, flip
 from tests.support.server import ServerProcess
 from tests.support.torchrun import Lrs, Torchrun
 
@@ -34,17 +35,21 @@ FIRST_CHANGE, SECOND_CHANGE = 120, 240
 FIRST_SCHEDULE = "step_lr: {step_size: 3, gamma: 0.97}"
 SECOND_SCHEDULE = "linear_lr: {start_factor: 0.7, total_iters: 400}"
 
+AS_USERS_RUN_IT = (sys.executable, "-m", "lrkeeper.cli")
+EVERY = 7
+"""The server flips the last bit of the values of each such step."""
+
 pytestmark = pytest.mark.timeout(300)
 
 
 class Job:
     """A job, its server and its checkpoint."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, server: Sequence[str] = command(EVERY)) -> None:
         self.folder = folder
         self.checkpoint = folder / "checkpoint.pt"
         self.database = folder / "runs.sqlite3"
-        self.server = ServerProcess(self.database, log=folder / "server.log")
+        self.server = ServerProcess(self.database, log=folder / "server.log", command=server)
         self._starts = 0
 
     def start(
@@ -72,10 +77,10 @@ class Job:
         """Have an operator change the schedule, exactly from a step on that the run has not reached."""
         file = self.folder / f"from-{step}.yaml"
         file.write_text(schedule)
-        command = (sys.executable, "-m", "lrkeeper.cli", "run", "set-schedule", RUN, str(file))
+        edit = (*AS_USERS_RUN_IT, "run", "set-schedule", RUN, str(file))
         options = ("--at-step", str(step), "--not-after-step", str(step), "--reason", "as planned")
         done = subprocess.run(
-            [*command, *options, "--server", self.server.address], capture_output=True, text=True, check=False
+            [*edit, *options, "--server", self.server.address], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
 
@@ -103,9 +108,9 @@ class Job:
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Iterator[Job]:
-    """A job on a server of its own."""
-    job = Job(tmp_path)
+def job(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Job]:
+    """A job on a server of its own, which a test may choose by its command."""
+    job = Job(tmp_path, getattr(request, "param", command(EVERY)))
     job.server.start()
     yield job
     job.server.kill()
@@ -145,6 +150,14 @@ def torch_curve(shape: str) -> list[Lrs]:
     return curve
 
 
+def flipped(curve: list[Lrs], every: int = EVERY, first: int = 1) -> list[Lrs]:
+    """Return a curve with the last bit of each so many steps' values the other way; step 0's are the job's own."""
+    return [
+        tuple(flip(float.fromhex(lr)).hex() for lr in lrs) if step >= first and step % every == 0 else lrs
+        for step, lrs in enumerate(curve)
+    ]
+
+
 def assert_same(torchrun: Torchrun, undisturbed: list[Lrs], first: int = 0) -> None:
     """Assert that every rank took every step from `first` on, each time with the same lrs as undisturbed."""
     for rank in range(torchrun.ranks):
@@ -156,9 +169,13 @@ def assert_same(torchrun: Torchrun, undisturbed: list[Lrs], first: int = 0) -> N
 def test_a_job_left_alone_uses_torchs_values_and_those_of_each_change_from_its_step_on(
     undisturbed: list[Lrs],
 ) -> None:
-    assert undisturbed[:FIRST_CHANGE] == torch_curve("first")[:FIRST_CHANGE]
-    assert undisturbed[FIRST_CHANGE:SECOND_CHANGE] == torch_curve("changed")[FIRST_CHANGE:SECOND_CHANGE]
-    assert undisturbed[SECOND_CHANGE:] == torch_curve("changed again")[SECOND_CHANGE:]
+    assert undisturbed == flipped(
+        [
+            *torch_curve("first")[:FIRST_CHANGE],
+            *torch_curve("changed")[FIRST_CHANGE:SECOND_CHANGE],
+            *torch_curve("changed again")[SECOND_CHANGE:],
+        ]
+    )
 
 
 def test_a_killed_rank_then_all_of_them_and_half_as_many_ranks_after_that_change_no_value(
@@ -269,28 +286,23 @@ def test_a_server_that_is_away_or_of_other_rounding_changes_no_committed_value(
         for rank in range(RANKS):
             assert all(n["at"] > restarted for n in torchrun.notes(rank, "step") if n["step"] > stalled[0])
 
-        # Back with another last bit at some steps: it rules what was not committed.
+        # Back with other last bits: it rules what was not committed.
         job.server.kill()
-        other = (sys.executable, "-m", "tests.support.flipping_server")
         job.server = ServerProcess(
-            job.database, log=job.server.log, port=job.server.port, command=other
+            job.database, log=job.server.log, port=job.server.port, command=command(5)
         ).start()
         frontier = job.stored().frontier
         torchrun.open_to(STEPS)
         assert torchrun.wait() == 0
-        flipped = [
-            tuple(flip(float.fromhex(lr)).hex() for lr in lrs)
-            if step >= frontier and step % EVERY == 0
-            else lrs
-            for step, lrs in enumerate(undisturbed)
-        ]
+        expected = flipped(flipped(undisturbed, EVERY, frontier), 5, frontier)
         assert frontier < 300
-        assert flipped[300] != undisturbed[300]
-        assert_same(torchrun, flipped)
-    assert job.timeline()[: STEPS - 1] == flipped[1:]
+        assert expected[300] != undisturbed[300]
+        assert_same(torchrun, expected)
+    assert job.timeline()[: STEPS - 1] == expected[1:]
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("job", [AS_USERS_RUN_IT], ids=["a server that flips nothing"], indirect=True)
 def test_ranks_that_rank_0_asks_for_go_through_an_outage_together_and_come_back(
     job: Job, undisturbed: list[Lrs]
 ) -> None:
@@ -317,19 +329,20 @@ def test_ranks_that_rank_0_asks_for_go_through_an_outage_together_and_come_back(
     assert [step for step, _ in histories[0]] == list(range(STEPS))
 
     # What was used instead is told, and is the schedule that the job knew of: not the second change.
+    plain = flipped(undisturbed)
     (deviation,) = job.stored().deviations
     table = deviation.values
     assert deviation.kind == "forecast"
     assert held <= table.first_step < SECOND_CHANGE
     assert 260 < table.end_step <= at
     expected = [
-        *undisturbed[: table.first_step],
+        *plain[: table.first_step],
         *torch_curve("changed")[table.first_step : table.end_step],
-        *undisturbed[table.end_step :],
+        *plain[table.end_step :],
     ]
     assert [lrs for _, lrs in histories[0]] == expected
     told = [table.row(step)["lr"] for step in range(table.first_step, table.end_step)]
     assert [tuple(value.hex() for value in row) for row in told] == expected[
         table.first_step : table.end_step
     ]
-    assert job.timeline()[: STEPS - 1] == undisturbed[1:], "the run's timeline has the change all the same"
+    assert job.timeline()[: STEPS - 1] == plain[1:], "the run's timeline has the change all the same"

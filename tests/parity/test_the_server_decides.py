@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from lrkeeper import RemoteLR, lr_scheduler
 from lrkeeper import schedules as S
 from tests.client.classes import CLASSES, OPTIMIZERS, TORCH, run
 from tests.parity.traces import hexes
-from tests.support.flipping_server import EVERY
+from tests.support.flipping_server import EVERY, command
 from tests.support.server import ServerProcess
 
 STEPS = 220
@@ -41,8 +40,7 @@ LONGER: dict[str, Callable[[Any, Any], Any]] = {
 
 @pytest.fixture
 def flipping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServerProcess]:
-    command = (sys.executable, "-m", "tests.support.flipping_server")
-    with ServerProcess(tmp_path / "runs.sqlite3", log=tmp_path / "log", command=command) as server:
+    with ServerProcess(tmp_path / "runs.sqlite3", log=tmp_path / "log", command=command()) as server:
         monkeypatch.setenv("LRKEEPER_SERVER", server.address)
         yield server
 

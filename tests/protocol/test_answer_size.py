@@ -80,6 +80,16 @@ def test_an_answer_with_all_that_comes_with_values_is_below_1_mib(
         assert MOST // 3 < asked(wire, place, first).ByteSize() < MOST
 
 
+def test_every_track_of_a_group_counts(client: Client, wire: Wire) -> None:
+    names = ("lr", "momentum", "weight_decay")
+    values = [{name: 0.1 * place + i / 1024 for place, name in enumerate(names, 1)} for i in range(100)]
+    groups = tuple(Group(None, "float64", each, each) for each in values)
+    tracks = S.Tracks([S.Track(jobs.SLOW, name) for name in names])
+    place = jobs.begun(client, groups=groups, schedule=tracks)
+    answer = asked(wire, place, 1)
+    assert (answer.values.count, len(answer.values.columns)) == (417, 300)
+
+
 def test_equal_columns_are_sent_once_and_constant_ones_as_one_value(client: Client, wire: Wire) -> None:
     groups = (*distinct(3), *distinct(3))
     place = jobs.begun(client, groups=groups, schedule=jobs.SLOW)

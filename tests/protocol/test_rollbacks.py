@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from lrkeeper.views import Place, RolledBack
 from tests.protocol import jobs
 from tests.protocol.stored import contents
 from tests.protocol.watched import Watched
-from tests.support.flipping_server import EVERY
+from tests.support.flipping_server import EVERY, command
 from tests.support.server import ServerProcess
 
 
@@ -377,9 +376,8 @@ def test_a_run_that_metrics_move_goes_on_with_what_it_had_learned_by_the_step(cl
 
 def test_the_values_at_the_step_are_those_on_record_whatever_evaluates_now(tmp_path: Path) -> None:
     """This server's evaluator is one bit off at every 50th step; what it has stored is the truth."""
-    command = (sys.executable, "-m", "tests.support.flipping_server")
     with (
-        ServerProcess(tmp_path / "runs.sqlite3", log=tmp_path / "log", command=command) as server,
+        ServerProcess(tmp_path / "runs.sqlite3", log=tmp_path / "log", command=command()) as server,
         Client(server.address) as client,
     ):
         place = jobs.stepped(client, jobs.begun(client, schedule=jobs.SLOW), 60)

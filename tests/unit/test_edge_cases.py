@@ -1,4 +1,4 @@
-"""docs/edge-cases.md: every case has a row, and every test that a row names is there."""
+"""docs/edge-cases.md: every case has a row; every test that a row names is there, and is said to be long if it is."""
 
 from __future__ import annotations
 
@@ -19,12 +19,18 @@ PROTOCOL, ELSEWHERE = (
 )
 ROWS = PROTOCOL + ELSEWHERE
 NAMED = sorted({name for row in ROWS for name in re.findall(r"`([^`]+)`", row[-1])})
+LONG = {name for row in ROWS for name in re.findall(r"`([^`]+)` \([^)]*make soak\)", row[-1])}
 
 
 @cache
-def defined_in(path: str) -> set[str]:
+def defined_in(path: str) -> dict[str, bool]:
+    """Return the functions of a file, and whether each is marked as long, or some of its parameters are."""
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    return {
+        node.name: any("pytest.mark.long" in ast.unparse(decorator) for decorator in node.decorator_list)
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
 
 
 def test_every_case_has_its_row() -> None:
@@ -43,3 +49,15 @@ def test_a_test_that_a_row_names_is_there(name: str) -> None:
     path, _, test = name.partition("::")
     assert test in defined_in(path)
     assert test.startswith("test_")
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_row_says_which_tests_only_make_soak_runs(name: str) -> None:
+    path, _, test = name.partition("::")
+    assert defined_in(path)[test] == (name in LONG)
+
+
+@pytest.mark.parametrize("name", sorted(LONG))
+def test_a_row_says_so_wherever_it_names_one(name: str) -> None:
+    said = sum(len(re.findall(rf"`{re.escape(name)}` \([^)]*make soak\)", row[-1])) for row in ROWS)
+    assert said == sum(row[-1].count(f"`{name}`") for row in ROWS)

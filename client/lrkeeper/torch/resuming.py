@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import shlex
+from collections.abc import Iterator
 from contextlib import suppress
 
 from lrkeeper import errors, views
 from lrkeeper.client import Client
-from lrkeeper.schedules import Schedule
+from lrkeeper.schedules import Schedule, codec
 from lrkeeper.torch.runs import Runs
 from lrkeeper.torch.ticket import Ticket
 
@@ -73,24 +75,37 @@ def tell(
 
 
 def say_where(place: views.Place, *, resumed: bool, shared: bool) -> None:
-    """Log where a job stands on a run that was there, and which edits are in force."""
+    """Log where a job stands on a run that was there, which edits are in force, and how they can act from here on."""
     if place.created:
         return
-    edits = [
-        f"revision {e.revision} from step {e.effective_step} ({e.author}: {e.reason})"
-        for e in _in_force(place)
-    ]
+    in_force = _in_force(place)
+    edits = [f"revision {e.revision} from step {e.effective_step} ({e.author}: {e.reason})" for e in in_force]
     begun = shared and place.fence == 1  # by another rank of this start
     how = "resumed" if resumed else "begun" if begun else "begun again"
     _log.log(
         logging.INFO if (resumed or begun) and not edits else logging.WARNING,
-        "run %r %s at step %d; steps below %d have their values already%s",
+        "run %r %s at step %d; steps below %d have their values already%s%s",
         place.run,
         how,
         place.resume_step,
         place.frontier,
         f"; edits in force: {', '.join(edits)}" if edits else "",
+        "".join(_ways_to_act_now(place, in_force)) if resumed else "",
     )
+
+
+def _ways_to_act_now(place: views.Place, in_force: list[views.Edit]) -> Iterator[str]:
+    """Yield, for each edit that acts later than on the next step, what takes the run back and edits it at once."""
+    for edit in in_force:
+        if edit.effective_step > place.resume_step + 1:
+            schedule, reason = codec.to_json(edit.schedule), edit.reason or "to act earlier"
+            later_ones = "" if edit is in_force[-1] else " --keep-edits"
+            yield (
+                f"; to have revision {edit.revision} act from step {place.resume_step + 1} on, end this start, run "
+                f"`printf %s {shlex.quote(schedule)} | lrkeeper run rollback {shlex.quote(place.run)} "
+                f"--to-step {place.resume_step} --schedule - --reason {shlex.quote(reason)}{later_ones} --yes` "
+                "and start the job again from its checkpoint"
+            )
 
 
 def _in_force(place: views.Place) -> list[views.Edit]:
