@@ -70,8 +70,8 @@ def main() -> int:
                     total += compare(pool, kind, options.count)
         runs = long_runs(database)
     print(
-        f"torch {torch.__version__}: {total.complete} configurations × {STEPS} steps, each {' and '.join(SHAPES)}: "
-        f"{len(total.differing)} differ; {runs} runs in the database have all steps"
+        f"torch {torch.__version__}: {total.complete} configurations × {STEPS} steps, "
+        f"each as {' and as '.join(SHAPES)}: {len(total.differing)} differ; {runs} runs in the database have all steps"
     )
     return 1 if total.differing or runs != len(SHAPES) * total.complete else 0
 
