@@ -1,11 +1,15 @@
 # A fresh machine needs Python 3.11 or newer with pip; the rest comes with `make setup`, but for what the tests need
 # beside it: PostgreSQL's programs and strace, which root gets by itself.
 PYTHON ?= python3
-# More for pytest, the comparison or the benchmark: make test ARGS="-k fence"
+# More for pytest, the simulation or the benchmark: make test ARGS="-k fence"
 ARGS ?=
 BIN := .venv/bin
 # How many histories to simulate
 SEEDS ?= 20000
+# How many programs of each class to compare with torch, and of each in every mode but plain stepping; in how many processes
+COUNT ?= 3000
+REST ?= 500
+JOBS ?= 2
 export PYTHON
 
 .PHONY: help setup demo test check parity simulate soak generate bench pins clean
@@ -39,10 +43,10 @@ check: setup ## Lint, types, import boundaries, generated code, container files
 	scripts/generate.sh --check
 	$(BIN)/hadolint Dockerfile
 
-parity: setup ## Compare every scheduler with torch's: thousands of random programs, an hour or two
-	$(BIN)/python -m tests.parity.evaluators $(ARGS)
-	$(BIN)/python -m tests.parity.drop_ins $(ARGS)
-	$(BIN)/python -m tests.parity
+parity: setup ## Compare every scheduler with torch's, an hour or two: make parity COUNT=3000 REST=500 JOBS=2
+	$(BIN)/python -m tests.parity --count $(COUNT) --jobs $(JOBS)
+	$(BIN)/python -m tests.parity.evaluators --count $(COUNT) --rest $(REST) --jobs $(JOBS)
+	$(BIN)/python -m tests.parity.drop_ins --count $(COUNT) --rest $(REST) --jobs $(JOBS)
 
 simulate: setup ## Run the protocol in a simulation that goes wrong in every way: make simulate SEEDS=20000
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import torch
 from lrkeeper import Client, RemoteLR, lr_scheduler
 from lrkeeper import schedules as S
 from lrkeeper.errors import GroupsDiffer
+from tests.client.relay import Relay
 from tests.client.training import DEFINITIONS, KINDS, SHAPES, Training, kept, undisturbed
 from tests.support.server import ServerProcess
 
@@ -147,6 +150,48 @@ def test_a_scheduler_that_adopts_goes_on_from_a_change_as_torch_does(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert changed_by_hand(kept(kind, ours.optimizer, **options), ours) == expected
+
+
+class Reached(threading.Event):
+    """What an answer waits for; and whether one does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.reached.set()
+        return super().wait(timeout)
+
+
+@pytest.mark.parametrize("kind", ["StepLR drop-in", "StepLR RemoteLR"])
+def test_a_change_while_the_next_steps_are_asked_for_is_gone_on_from_too(relay: Relay, kind: str) -> None:
+    def trained(scheduler: Any, training: Training, asked: Callable[[], object]) -> list[Any]:
+        training.epochs(scheduler, 5)
+        asked()
+        training.optimizer.param_groups[0]["lr"] = 0.25
+        training.epochs(scheduler, 6)
+        return training.used
+
+    answer = Reached()
+
+    def committed_and_not_answered() -> None:
+        assert answer.reached.wait(30)
+        del relay.hold["NextLr"]  # later calls are answered
+
+    theirs, ours = Training(), Training()
+    expected = trained(SHAPES["StepLR"](torch.optim.lr_scheduler, theirs.optimizer), theirs, lambda: None)
+    options = {"on_local_change": "adopt"} if kind.endswith("RemoteLR") else {}
+    scheduler = kept(kind, ours.optimizer, **options)
+    scheduler.optimizer.register_step_pre_hook(
+        lambda *_: relay.hold.update(NextLr=answer) if scheduler.last_epoch == 2 else None
+    )  # the first two steps ask by themselves
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert trained(scheduler, ours, committed_and_not_answered) == expected
+    finally:
+        answer.set()
 
 
 def test_what_was_adopted_is_in_the_record(client: Client) -> None:

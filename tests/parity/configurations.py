@@ -42,12 +42,15 @@ def configuration(kind: Kind, random: Random) -> Configuration:
 
 
 def _build(kind: Kind, random: Random, depth: int) -> Callable[[Any, Any], Any]:
-    gamma = random.choice([0.1, 0.5, 1.0, 2, random.uniform(0, 1.2), random.uniform(0, 1.2)])
+    gamma = random.choice([0.1, 0.5, 2, random.uniform(0, 1.2), random.uniform(0, 1.2)])
+    if random.random() < 0.04:
+        gamma = 1.0  # moves nothing, as no milestones do: both are taken, and rare
     if kind == "StepLR":
         size = random.choice([1, 2, 3, 30, random.randint(1, 80), random.randint(1, 80), 2.5, -7, 0])
         return lambda module, optimizer: module.StepLR(optimizer, size, gamma)
     if kind == "MultiStepLR":
-        milestones = [random.randint(-1, 120) for _ in range(random.randint(0, 8))]
+        count = 0 if random.random() < 0.04 else random.randint(1, 8)
+        milestones = [random.randint(-1, 120) for _ in range(count)]
         if random.random() < 0.7:
             milestones.sort()
         return lambda module, optimizer: module.MultiStepLR(optimizer, milestones, gamma=gamma)

@@ -1,6 +1,6 @@
 """Every drop-in beside torch's class in the same program, bit by bit: `python -m tests.parity.drop_ins`.
 
-Values come from LRKEEPER_SERVER, or with LRKEEPER_MODE=off from the same evaluators in this process.
+With `--server` a real server gives the values, else the same evaluators in this process.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ import argparse
 import math
 import os
 import sys
+import tempfile
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -21,6 +23,7 @@ from lrkeeper import lr_scheduler
 from tests.client.classes import TORCH, bits
 from tests.parity.evaluators import built, modes_of
 from tests.parity.plans import CLASSES
+from tests.support.server import ServerProcess
 
 STEPS = 200
 
@@ -67,14 +70,28 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=3000, help="programs of each class that only step")
     parser.add_argument("--rest", type=int, default=500, help="programs of each other mode")
+    parser.add_argument("--jobs", type=int, default=2, help="processes that train")
+    parser.add_argument("--server", action="store_true", help="through a real server: takes longer")
     options = parser.parse_args()
-    os.environ.setdefault("LRKEEPER_MODE", "off")
+    if not options.server:
+        os.environ["LRKEEPER_MODE"] = "off"
+        return compare(options.count, options.rest, options.jobs)
+    os.environ["LRKEEPER_MODE"] = "on"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with ServerProcess(folder / "runs.sqlite3", log=folder / "log") as server:
+            os.environ["LRKEEPER_SERVER"] = server.address
+            return compare(options.count, options.rest, options.jobs)
+
+
+def compare(count: int, rest: int, jobs: int) -> int:
+    """Compare so many programs of each class that only step, and of each other mode."""
     begun, total, bad = time.monotonic(), 0, 0
     print(f"{'class':<30} {'mode':<8} {'programs':>9} {'mismatches':>10}")
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(jobs) as pool:
         for cls in CLASSES:
             for mode in (*modes_of(cls), "groups"):
-                whole = options.count if mode == "step" else options.rest
+                whole = count if mode == "step" else rest
                 pieces = [(min(100, whole - start), start) for start in range(0, whole, 100)]
                 futures = [pool.submit(run, mode, cls, n, start) for n, start in pieces]
                 found = [line for future in futures for line in future.result()]

@@ -14,7 +14,8 @@ from torch.optim import lr_scheduler as torch_schedulers
 from lrkeeper import RemoteLR, lr_scheduler
 from lrkeeper import schedules as S
 from tests.client.classes import CLASSES, OPTIMIZERS, TORCH, run
-from tests.parity.traces import hexes
+from tests.parity.configurations import KINDS
+from tests.parity.traces import SHAPES, compared, hexes
 from tests.support.flipping_server import EVERY, command
 from tests.support.server import ServerProcess
 
@@ -60,13 +61,34 @@ def steps_that_differ(ours: list[tuple[str, ...]], theirs: list[tuple[str, ...]]
     return [step for step, (a, b) in enumerate(zip(ours, theirs, strict=True), start=1) if a != b]
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_a_bit_flipped_at_the_server_is_in_the_optimizer(flipping: ServerProcess, name: str) -> None:
-    build, schedule = PROGRAMS[name]
-    theirs = column(lambda o: build(torch_schedulers, o))
+def runs(folder: Path) -> list[tuple[int, int]]:
+    """Return how many rows of each run are committed, and how many of them came at once at most."""
+    with sqlite3.connect(folder / "runs.sqlite3") as database:
+        return database.execute("SELECT sum(count), max(count) FROM blocks GROUP BY run_uid").fetchall()
+
+
+def test_a_bit_flipped_at_the_server_is_in_the_optimizer_and_no_more_than_two_windows_lie_ahead(
+    flipping: ServerProcess, tmp_path: Path
+) -> None:
     expected = list(range(EVERY, STEPS + 1, EVERY))
-    assert steps_that_differ(column(lambda o: build(lr_scheduler, o)), theirs) == expected
-    assert steps_that_differ(column(lambda o: RemoteLR(o, schedule)), theirs) == expected
+    for build, schedule in PROGRAMS.values():
+        theirs = column(lambda o, build=build: build(torch_schedulers, o))  # type: ignore[misc]
+        ours = column(lambda o, build=build: build(lr_scheduler, o))  # type: ignore[misc]
+        assert steps_that_differ(ours, theirs) == expected
+        ours = column(lambda o, schedule=schedule: RemoteLR(o, schedule))  # type: ignore[misc]
+        assert steps_that_differ(ours, theirs) == expected
+    found = runs(tmp_path)
+    assert len(found) == 2 * len(PROGRAMS)
+    for rows, window in found:
+        assert window > 1
+        assert STEPS <= rows <= STEPS + 2 * window
+
+
+def test_the_comparison_of_random_configurations_sees_a_flipped_bit(flipping: ServerProcess) -> None:
+    for kind in KINDS:
+        found = compared(kind, range(8), EVERY + 10).differing
+        assert {line.split(", ")[1].split(":")[0] for line in found} == set(SHAPES)
+        assert all(f"from step {EVERY};" in line for line in found)
 
 
 @pytest.mark.filterwarnings("ignore:.*optimizer.step")
@@ -88,6 +110,4 @@ def test_committed_rows_are_step_calls(own_server: ServerProcess, tmp_path: Path
     for build, schedule in PROGRAMS.values():
         column(lambda o, build=build: build(lr_scheduler, o))  # type: ignore[misc]
         column(lambda o, schedule=schedule: RemoteLR(o, schedule))  # type: ignore[misc]
-    with sqlite3.connect(tmp_path / "runs.sqlite3") as database:
-        rows = database.execute("SELECT sum(count) FROM blocks GROUP BY run_uid").fetchall()
-    assert rows == [(STEPS,)] * (2 * len(PROGRAMS))
+    assert runs(tmp_path) == [(STEPS, 1)] * (2 * len(PROGRAMS))

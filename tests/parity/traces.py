@@ -1,27 +1,64 @@
-"""What a scheduler writes into its optimizer, step by step, as bits; and where it raises."""
+"""What an optimizer steps with under a scheduler, step by step, as bits; and where that raises."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 import torch
 from torch.optim import lr_scheduler as torch_schedulers
 
-from lrkeeper import Client, views
-from lrkeeper.torch import groups
+from lrkeeper import RemoteLR, lr_scheduler
 from lrkeeper.torch.definitions import definition_of
 from tests.parity.configurations import Configuration, Kind, configuration
+
+Build = Callable[[Configuration, torch.optim.Optimizer], Any]
+"""Returns a configuration's scheduler on an optimizer."""
 
 
 @dataclass(frozen=True)
 class Trace:
-    """Each step's lrs as hex, and the exception's class that ended the trace."""
+    """The lrs of each of the optimizer's steps as hex, and the exception's class that ended the trace."""
 
     rows: list[tuple[str, ...]]
     error: str
+
+
+@dataclass
+class Tally:
+    """What was compared. Only configurations that torch takes through all steps are `complete`."""
+
+    complete: int = 0
+    moving: int = 0
+    """Those of them that moved an lr at least once."""
+    failing: int = 0
+    differing: list[str] = field(default_factory=list)
+
+    def __iadd__(self, other: Tally) -> Tally:
+        self.complete += other.complete
+        self.moving += other.moving
+        self.failing += other.failing
+        self.differing += other.differing
+        return self
+
+
+def _torchs(found: Configuration, optimizer: torch.optim.Optimizer) -> Any:
+    return found.build(torch_schedulers, optimizer)
+
+
+def _drop_in(found: Configuration, optimizer: torch.optim.Optimizer) -> Any:
+    return found.build(lr_scheduler, optimizer)
+
+
+def _remote(found: Configuration, optimizer: torch.optim.Optimizer) -> Any:
+    return RemoteLR(optimizer, definition_of(_torchs(found, found.optimizer())))
+
+
+SHAPES: dict[str, Build] = {"drop-in": _drop_in, "RemoteLR": _remote}
+"""The two ways to have a server keep a scheduler's lr."""
 
 
 def hexes(optimizer: torch.optim.Optimizer) -> tuple[str, ...]:
@@ -29,61 +66,47 @@ def hexes(optimizer: torch.optim.Optimizer) -> tuple[str, ...]:
     return tuple(float(group["lr"]).hex() for group in optimizer.param_groups)
 
 
-def stepped(module: Any, found: Configuration, steps: int) -> Trace:
-    """Build the scheduler from a module with torch's names and call step()."""
+def stepped(found: Configuration, build: Build, steps: int) -> Trace:
+    """Train for so many steps of the scheduler, and one step of the optimizer with what the last one gave.
+
+    The lrs are looked at where the optimizer begins its step: after whatever the scheduler does there.
+    """
     rows: list[tuple[str, ...]] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         optimizer = found.optimizer()
         try:
-            scheduler = found.build(module, optimizer)
-            rows.append(hexes(optimizer))
+            scheduler = build(found, optimizer)
+            optimizer.register_step_pre_hook(lambda *_: rows.append(hexes(optimizer)))
+            optimizer.step()
             for _ in range(steps):
-                optimizer.step()
                 scheduler.step()
-                rows.append(hexes(optimizer))
+                optimizer.step()
         except Exception as error:
             return Trace(rows, type(error).__name__)
     return Trace(rows, "")
 
 
-def served(client: Client, found: Configuration, steps: int, run: str) -> Trace:
-    """Let a server evaluate all steps at once, from the definition that the scheduler has."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        optimizer = found.optimizer()
-        brought = found.optimizer()
-        try:
-            definition = definition_of(found.build(torch_schedulers, optimizer))
-        except Exception as error:
-            return Trace([], type(error).__name__)
-    for group in brought.param_groups:
-        lr = group["lr"]
-        group["initial_lr"] = lr.clone() if isinstance(lr, torch.Tensor) else lr
-    start = views.Start(run, "parity", groups.read(brought), definition)
-    place = client.acquire_run(start)
-    window = client.next_lr(place, 1, steps, applied_step=0, revision=place.revision)
-    rows = [place.values.row(0)["lr"]]
-    if window.table is not None:
-        columns = [window.table.column(i) for i in range(window.table.groups)]
-        rows += list(zip(*columns, strict=True))
-    ended = window.failure.type if window.failure is not None else ""
-    return Trace([tuple(value.hex() for value in row) for row in rows], ended)
+def compared(kind: Kind, numbers: range, steps: int) -> Tally:
+    """Compare both shapes with torch's loop: for each number one that goes through, and all drawn before it."""
+    tally = Tally()
+    for number in numbers:
+        random = Random(f"{kind}/{number}")
+        error = "none yet"
+        while error:
+            drawn = configuration(kind, random)
+            theirs = stepped(drawn, _torchs, steps)
+            for shape, build in SHAPES.items():
+                if (ours := stepped(drawn, build, steps)) != theirs:
+                    tally.differing.append(f"{kind} {number}, {shape}: {_difference(ours, theirs)}")
+            error = theirs.error
+            tally.failing += bool(error)
+        tally.complete += 1
+        tally.moving += len(set(theirs.rows)) > 1
+    return tally
 
 
-def mismatches(client: Client, kind: Kind, seeds: range, steps: int, prefix: str) -> list[str]:
-    """Compare torch's loop with a server's rows for every seed; return what differs."""
-    found = []
-    for seed in seeds:
-        drawn = configuration(kind, Random(f"{kind}/{seed}"))
-        theirs = stepped(torch_schedulers, drawn, steps)
-        ours = served(client, drawn, steps, f"{prefix}-{kind}-{seed}")
-        if ours != theirs:
-            at = next(
-                (i for i, (a, b) in enumerate(zip(ours.rows, theirs.rows, strict=False)) if a != b),
-                min(len(ours.rows), len(theirs.rows)),
-            )
-            found.append(
-                f"{kind} seed {seed}: from step {at}; {theirs.error or 'no error'} / {ours.error or 'none'}"
-            )
-    return found
+def _difference(ours: Trace, theirs: Trace) -> str:
+    ends = min(len(ours.rows), len(theirs.rows))
+    at = next((i for i in range(ends) if ours.rows[i] != theirs.rows[i]), ends)
+    return f"from step {at}; {ours.error or 'no error'} for {theirs.error or 'none'}"

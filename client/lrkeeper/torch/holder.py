@@ -119,27 +119,29 @@ class Holder(Walk):
         """See to it that the next step is not committed yet; False if its values cannot be left any more.
 
         Those that this start has had committed ahead can, where no rank has had them yet: the run goes on from here on
-        a branch of its own. Others stay: the job goes through them again. And so do those that are held where the
-        server is away.
+        a branch of its own. So it does where they are asked for, and may be committed by now. Others stay: the job
+        goes through them again. And so do those that are held where the server is away.
 
         Raises what AcquireRun does.
         """
+        asked = self._supply.is_asked_ahead  # looked at first: an answer that comes after this is seen below
         ticket, runs = self.ticket, self._connected()
-        if ticket is None or not self.is_next_committed:
+        committed = self.is_next_committed
+        if ticket is None or not (committed or asked):
             return True
         held = self._supply.at(ticket.step + 1)
         if held is not None and held.given == given:
             return True  # it is committed with what is given: torch did not follow when it was
         ahead = ticket.step >= self._furthest and self._outage is None
         if not ahead or not self._opened or not isinstance(runs, Client) or launch.world()[1] > 1:
-            return False
+            return not committed
         start = self._start(self._definition or ticket.schedule, ticket.groups, None)
         start = replace(start, origin=None, on_resume="exact", leaves_plan=True, remembered=None)
         try:
             place = runs.acquire_run(start, patience=self._patience)
         except AWAY as error:
             _log.warning("%s; other code has changed the param groups, and the run cannot follow", error)
-            return False
+            return not committed
         self.ticket = self._left = replace(at_start(place, ticket.groups), one_by_one=True)
         self._settle(place)
         return True

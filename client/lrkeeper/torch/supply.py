@@ -108,6 +108,11 @@ class Supply:
         self._enter()
         return tuple(self._stock)
 
+    @property
+    def is_asked_ahead(self) -> bool:
+        """Whether the server may have committed more meanwhile: steps are asked for in the background."""
+        return self._fetching.busy
+
     def at(self, step: int) -> Window | None:
         """Return what has a step's row, if it is held."""
         self._enter()
