@@ -1,7 +1,7 @@
 """How long a job feels a connection that was cut unnoticed: `python -m benchmarks.half_open [CUTS]`.
 
-Step by step: the time of the step after each cut. With a window: the time from a cut until the run goes on, and the
-longest step meanwhile. Exits with 1 if a connection took longer than 10 s to come back.
+Step by step: the time of the step after each cut. With a window: the time from the first fetch after a cut until there
+is an answer, and the longest step meanwhile. Exits with 1 if a connection took longer than 10 s to come back.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -50,20 +51,42 @@ def step_by_step(cable: Cable, cuts: int) -> list[float]:
     return taken
 
 
-def with_window(cable: Cable, client: Client, cuts: int) -> tuple[list[float], list[float]]:
-    """Return the seconds from each cut until the run went on, and the longest step meanwhile."""
-    job, back, longest = Job(cable, _HORIZON), [], []
+class Fetches:
+    """When the calls of NextLr began, and when they were answered."""
+
+    def __init__(self) -> None:
+        call = Client.next_lr
+        self._begun: list[float] = []
+        self._answered: list[tuple[float, float]] = []
+
+        def noted(client: Client, *args: Any, **options: Any) -> Any:
+            begun = time.monotonic()
+            self._begun.append(begun)
+            window = call(client, *args, **options)
+            self._answered.append((begun, time.monotonic()))
+            return window
+
+        Client.next_lr = noted  # type: ignore[method-assign, assignment]
+
+    def seconds_since(self, cut: float) -> float | None:
+        """Return how long it took from the first call after a time until one that began after it was answered."""
+        answers = [at for begun, at in self._answered if begun >= cut]
+        return min(answers) - min(begun for begun in self._begun if begun >= cut) if answers else None
+
+
+def with_window(cable: Cable, cuts: int) -> tuple[list[float], list[float]]:
+    """Return the seconds from the first fetch after each cut until one was answered, and the longest step meanwhile."""
+    fetches, job, back, longest = Fetches(), Job(cable, _HORIZON), [], []
     for _ in range(1000):
         time.sleep(_STEP)
         job.step()
-    run = job.scheduler.state_dict()["lrkeeper"]["run"]
     for _ in range(cuts):
         cable.cut()
-        cut, before, steps = time.monotonic(), client.get_run(run).frontier, [0.0]
-        while client.get_run(run).frontier == before:
+        at, steps = time.monotonic(), [0.0]
+        while (taken := fetches.seconds_since(at)) is None:
             time.sleep(_STEP)
             steps.append(job.step())
-        back.append(time.monotonic() - cut)
+        back.append(taken)
         longest.append(max(steps))
     return back, longest
 
@@ -72,14 +95,14 @@ def main(cuts: int) -> int:
     """Print the figures; return the exit status."""
     with tempfile.TemporaryDirectory() as folder:
         database, log = Path(folder, "runs.sqlite3"), Path(folder, "server.log")
-        with ServerProcess(database, log=log) as server, Client(server.address) as client:
+        with ServerProcess(database, log=log) as server:
             with cable_to(server.address) as cable:
                 alone = step_by_step(cable, cuts)
             with cable_to(server.address) as cable:
-                back, longest = with_window(cable, client, cuts)
+                back, longest = with_window(cable, cuts)
     for name, taken in (
         ("step by step, the step", alone),
-        ("with a window, until the run goes on", back),
+        ("with a window, the fetch", back),
         ("with a window, the longest step", longest),
     ):
         print(f"{cuts} cuts; {name}: median {statistics.median(taken):.1f} s, at most {max(taken):.1f} s")

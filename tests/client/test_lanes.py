@@ -16,10 +16,13 @@ from lrkeeper import Client, RemoteLR, lr_scheduler
 from lrkeeper import schedules as S
 from lrkeeper.schedules import codec
 from lrkeeper.schedules.table import Table
-from lrkeeper.torch.fetching import Fetching, Followed
+from lrkeeper.torch.ahead import Ahead
+from lrkeeper.torch.fetching import Fetching, Followed, Later
 from lrkeeper.torch.lane import Lane, lane_of, lane_with_room
+from lrkeeper.torch.pace import Pace
 from lrkeeper.torch.quick import Quick
 from lrkeeper.torch.walk import Walk
+from lrkeeper.views import Window
 from tests.client.training import Row, Training, hexes
 from tests.support.server import ServerProcess
 
@@ -269,6 +272,29 @@ def test_an_answer_that_was_looked_at_comes_before_those_after_it() -> None:
     assert fetching.busy
     assert [fetching.collect(), fetching.collect(), fetching.collect()] == ["first", "second", None]
     assert not fetching.busy
+
+
+def test_asks_that_give_no_rows_become_rarer_and_those_after_rows_do_not() -> None:
+    """As where answers are short, and the job stands still: the run holds it to two of them."""
+
+    def answer(first: int | None, count: int = 0) -> Window:
+        rows = None if first is None else table(first, count)
+        return Window(rows, 1, 1, None, "", 0, FALLING)
+
+    answers = [answer(1, 40), *[answer(None)] * 12, answer(41, 10), answer(None)]
+    ahead = Ahead(lambda *_, **__: answers.pop(0), 0, 1, (1, FALLING), 1, Pace(60, 1.0), 60.0)
+    lane = ahead()
+    assert isinstance(lane, Lane)
+    lane.taken, lane.index = True, 14
+    waits = [wait.seconds for wait in (ahead() for _ in range(12)) if isinstance(wait, Later)]
+    assert len(waits) == 12
+    assert waits[0] <= 0.2 < 0.5 <= waits[-1] <= 1.0
+    assert ahead() is None
+    assert lane.end_step == 51
+    lane.index = 25
+    last = ahead()
+    assert isinstance(last, Later)
+    assert last.seconds <= 0.2
 
 
 def test_a_call_that_failed_is_not_made_again() -> None:

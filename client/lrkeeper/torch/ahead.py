@@ -75,6 +75,7 @@ class Ahead(Followed):
         self._horizon = horizon
         self._before: Lane | None = None  # in which the job is until it comes to the one that is lengthened
         self._lane: Lane | None = None
+        self._empty = 0  # asks in a row that gave no rows
 
     @property
     def goes_on(self) -> bool:
@@ -116,7 +117,10 @@ class Ahead(Followed):
             return Later(_PAUSE * random.uniform(0.5, 1.0))  # noqa: S311
         self._frontier = max(self._frontier, window.frontier)
         if window.table is None and window.failure is None and self._lane is not None:
-            return Later(random.uniform(0.05, 0.2))  # another rank is far behind  # noqa: S311
+            # Another rank is far behind, or this one, where answers are short and it stands still.
+            self._empty = min(self._empty + 1, 10)
+            return Later(random.uniform(0.5, 1.0) * min(_PAUSE, 0.1 * 2**self._empty))  # noqa: S311
+        self._empty = 0
         if window.schedule is not None:
             self._known = window.revision, window.schedule
         elif window.revision == self._known[0]:
