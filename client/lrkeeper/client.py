@@ -129,7 +129,7 @@ class Client:
             table: the values of the steps in question, with the run's tracks and param groups.
             kind: "hold" if they are the last ones known, "forecast" if the job evaluated the schedule.
         """
-        rows = max(1, min(_DEVIATION_ROWS, _DEVIATION_NUMBERS // (len(table.tracks) * table.groups)))
+        rows = max(1, min(_DEVIATION_ROWS, _DEVIATION_NUMBERS // (table.width)))
         for first in range(table.first_step, table.end_step, rows):
             part = table.cut(first, min(first + rows, table.end_step))
             request = messages.deviation_request(place, part, kind)

@@ -328,7 +328,7 @@ def table(first: int, count: int, groups: int = 2) -> Table:
 
 
 def rows(lane: Lane) -> list[list[float]]:
-    return [lane.rows[i * lane.groups : (i + 1) * lane.groups].tolist() for i in range(lane.stop)]
+    return [lane.rows[i * lane.columns : (i + 1) * lane.columns].tolist() for i in range(lane.stop)]
 
 
 def test_a_lane_has_the_rows_of_its_tables_one_after_the_other() -> None:

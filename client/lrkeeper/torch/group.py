@@ -13,26 +13,26 @@ import torch
 INITIAL = "initial_"
 """What stands in a group before a track's name for its base value, as in torch's "initial_lr"."""
 
-_BETAS = {"momentum": 0, "beta2": 1}
+BETAS = {"momentum": 0, "beta2": 1}
 
 
 def value_of(group: dict[str, Any], track: str) -> float:
     """Return what a group has."""
-    if track in _BETAS and "betas" in group:
-        return float(group["betas"][_BETAS[track]])
+    if track in BETAS and "betas" in group:
+        return float(group["betas"][BETAS[track]])
     return float(group[track])
 
 
 def put(group: dict[str, Any], track: str, value: float) -> None:
     """Write what a group has; a tensor in place."""
-    betas = group.get("betas") if track in _BETAS else None
-    held = group[track] if betas is None else betas[_BETAS[track]]
+    betas = group.get("betas") if track in BETAS else None
+    held = group[track] if betas is None else betas[BETAS[track]]
     if isinstance(held, torch.Tensor):
         held.fill_(value)
     elif betas is None:
         group[track] = value
     else:
-        place = _BETAS[track]
+        place = BETAS[track]
         group["betas"] = (*betas[:place], value, *betas[place + 1 :])
 
 
@@ -41,7 +41,7 @@ def tracks_of(group: dict[str, Any]) -> list[str]:
     found = [key for key, value in group.items() if _is_number(value) and not key.startswith(INITIAL)]
     betas = group.get("betas", ())
     return found + [
-        track for track, place in _BETAS.items() if place < len(betas) and _is_number(betas[place])
+        track for track, place in BETAS.items() if place < len(betas) and _is_number(betas[place])
     ]
 
 

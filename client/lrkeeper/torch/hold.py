@@ -228,7 +228,7 @@ class Hold:
         """End the quick steps: note where they have led."""
         quick = self.position.rest()
         if quick is not None:
-            self._changes.written = {"lr": quick.written}
+            self._changes.written = quick.written
 
     def quicken(self, scheduler: Any, torch_step: Any) -> Quicker | None:
         """Return what takes the next steps from memory, if they are there and nothing stands against it."""
@@ -239,12 +239,10 @@ class Hold:
         self.position.look_ahead()
         ticket = self.position.ticket
         assert ticket is not None
-        if self._tracks != ("lr",) or self.calls or self._own is not None or self.groups_added(scheduler):
+        if self.calls or self._own is not None or self.groups_added(scheduler):
             return None
-        follows = self.definition_is_given
-        quick = quick_of(
-            scheduler.optimizer, ticket.step, self.position.more, None if follows else torch_step
-        )
+        computes, tracks = None if self.definition_is_given else torch_step, ticket.values.tracks
+        quick = quick_of(scheduler.optimizer, ticket.step, self.position.more, tracks, computes)
         return quick if quick is not None and self.position.quicken(quick) else None
 
     def mark(self) -> Mark:

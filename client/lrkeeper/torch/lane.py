@@ -20,10 +20,10 @@ _BYTES = 1 << 20
 
 
 class Lane:
-    """Rows of consecutive steps of one track, one after the other: a number for each param group.
+    """Rows of consecutive steps, one after the other: a number for each track and param group.
 
     Args:
-        groups: how many.
+        columns: how many.
         first_step: of the first row.
         room: for how many rows.
         index: of the row that the job has.
@@ -33,8 +33,8 @@ class Lane:
         "_room",
         "arrived",
         "closed",
+        "columns",
         "first_step",
-        "groups",
         "index",
         "pace",
         "rows",
@@ -42,9 +42,9 @@ class Lane:
         "taken",
     )
 
-    def __init__(self, groups: int, first_step: int, room: int, index: int) -> None:
-        self.groups, self.first_step, self._room = groups, first_step, room
-        self.rows = array("d", bytes(8 * groups * room))
+    def __init__(self, columns: int, first_step: int, room: int, index: int) -> None:
+        self.columns, self.first_step, self._room = columns, first_step, room
+        self.rows = array("d", bytes(8 * columns * room))
         self.index, self.stop = index, 0
         self.arrived: deque[Window] = deque()
         """What its rows have come with, for the stock."""
@@ -72,22 +72,24 @@ class Lane:
     def lengthen(self, table: Table) -> None:
         """Add a table's rows, for which there is room."""
         end = self.stop + table.count
-        for group in range(self.groups):
-            self.rows[self.stop * self.groups + group : end * self.groups : self.groups] = table.column(group)
+        for place in range(self.columns):
+            self.rows[self.stop * self.columns + place : end * self.columns : self.columns] = table.column(
+                place
+            )
         self.stop = end  # not before they are there
 
 
 def lane_of(table: Table, step: int) -> Lane:
     """Return the rows of a table, for a job that is at a step: the one before its first."""
-    lane = Lane(table.groups, table.first_step, table.count, step - table.first_step)
+    lane = Lane(table.width, table.first_step, table.count, step - table.first_step)
     lane.lengthen(table)
     return lane
 
 
 def lane_with_room(table: Table, times: int) -> Lane:
     """Return the rows of a table, for a job that comes to them, with room for so many times as many."""
-    room = max(table.count, min(times * table.count, _BYTES // (8 * table.groups)))
-    lane = Lane(table.groups, table.first_step, room, -1)
+    room = max(table.count, min(times * table.count, _BYTES // (8 * table.width)))
+    lane = Lane(table.width, table.first_step, room, -1)
     lane.lengthen(table)
     return lane
 

@@ -1,4 +1,4 @@
-"""The hot path: steps whose rows are in memory, of param groups whose lr is a plain number.
+"""The hot path: steps whose rows are in memory.
 
 What torch would do, and no more: each group's lr, the books, and a look whether another hand has written the groups.
 Whatever is out of the ordinary is left to the slow way, before anything has changed.
@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 
 from torch.optim.lr_scheduler import LRScheduler
 
+from lrkeeper.torch.cells import Cell, cells_of
+from lrkeeper.torch.groups import Held
 from lrkeeper.torch.lane import Coming, Lane
 
 _torch_step = LRScheduler.step
@@ -26,7 +28,7 @@ class Quick:
     """Takes steps of one scheduler on the param groups as they are now.
 
     Args:
-        optimizer: its groups have an lr that is a float or an int.
+        optimizer: its groups have an lr that is a float or an int, unless a class says otherwise.
         step: where the scheduler stands.
         more: a method that gives it rows through `load`, and says whether it did.
     """
@@ -49,9 +51,9 @@ class Quick:
         return self._at.step
 
     @property
-    def written(self) -> tuple[float, ...]:
+    def written(self) -> Held:
         """What was written into the groups last."""
-        return tuple(map(float, self._was))
+        return {"lr": tuple(map(float, self._was))}
 
     def load(self, lane: Lane, coming: Coming) -> None:
         """Take steps from a lane; at its end go on with what is coming, or ask for more."""
@@ -131,8 +133,8 @@ class QuickFollower(Quick):
             self._was = row = [rows[2 * index], rows[2 * index + 1]]
             first["lr"], second["lr"] = row
         else:
-            start = index * lane.groups
-            row = lane.rows[start : start + lane.groups].tolist()
+            start = index * lane.columns
+            row = lane.rows[start : start + lane.columns].tolist()
             if len(groups) != len(row):
                 return False
             for group, before, value in zip(groups, was, row):  # noqa: B905 - as long
@@ -145,6 +147,61 @@ class QuickFollower(Quick):
         scheduler.last_epoch += 1
         scheduler._step_count += 1
         scheduler._last_lr = row.copy()
+        return True
+
+
+class QuickTracks(Quick):
+    """For a scheduler that computes nothing, where the groups have more to be moved than an lr, or that is a tensor.
+
+    Args:
+        optimizer: its groups have these cells.
+        step: as Quick's.
+        more: as Quick's.
+        tracks: what is moved, in the order of the rows.
+        cells: the numbers, track by track.
+    """
+
+    __slots__ = ("_cells", "_lrs", "_these", "_tracks")
+
+    def __init__(
+        self, optimizer: Any, step: int, more: More, tracks: tuple[str, ...], cells: list[Cell]
+    ) -> None:
+        super().__init__(optimizer, step, more)
+        self._these, self._tracks, self._cells = tuple(self._groups), tracks, cells
+        first = tracks.index("lr") * len(self._these)
+        self._lrs = cells[first : first + len(self._these)]
+
+    @property
+    def written(self) -> Held:
+        """What was written into the groups last."""
+        count, values = len(self._these), [cell.value for cell in self._cells]
+        return {track: tuple(values[i * count : (i + 1) * count]) for i, track in enumerate(self._tracks)}
+
+    def take(self, scheduler: Any) -> bool:
+        """Take a step; False, and nothing has changed, if it must be taken the slow way."""
+        lane = self._lane
+        index = lane.index + 1
+        if index >= lane.stop:
+            if (more := self._next_lane()) is None:
+                return False
+            lane = more
+            index = lane.index + 1
+        groups, these, cells = scheduler.optimizer.param_groups, self._these, self._cells
+        if groups is not self._groups or len(groups) != len(these) or lane.columns != len(cells):
+            return False
+        for group, this in zip(groups, these):  # noqa: B905 - as long
+            if group is not this:
+                return False
+        for cell in cells:
+            if not cell.unchanged:
+                return False
+        row = lane.rows[index * lane.columns : (index + 1) * lane.columns]
+        for cell, value in zip(cells, row):  # noqa: B905 - as long
+            cell.put(value)
+        lane.index = index
+        scheduler.last_epoch += 1
+        scheduler._step_count += 1
+        scheduler._last_lr = [cell.copy for cell in self._lrs]
         return True
 
 
@@ -176,7 +233,7 @@ class QuickDropIn(Quick):
         try:
             _torch_step(scheduler)
             lrs = scheduler._last_lr  # what torch has put into the groups
-            row = lane.rows[index * lane.groups : (index + 1) * lane.groups].tolist()
+            row = lane.rows[index * lane.columns : (index + 1) * lane.columns].tolist()
             if lrs != row:
                 lrs = scheduler._last_lr = [_written(*each) for each in zip(groups, lrs, row, strict=True)]
             self._was = lrs.copy()
@@ -201,9 +258,9 @@ class QuickDropInOfOne(Quick):
         (self._lr,) = self._was
 
     @property
-    def written(self) -> tuple[float, ...]:
+    def written(self) -> Held:
         """What was written into the group last."""
-        return (float(self._lr),)
+        return {"lr": (float(self._lr),)}
 
     def take(self, scheduler: Any) -> bool:
         """Take a step; False, and nothing has changed, if it must be taken the slow way."""
@@ -248,9 +305,9 @@ class QuickDropInOfTwo(Quick):
         self._one, self._other = self._was
 
     @property
-    def written(self) -> tuple[float, ...]:
+    def written(self) -> Held:
         """What was written into the groups last."""
-        return float(self._one), float(self._other)
+        return {"lr": (float(self._one), float(self._other))}
 
     def take(self, scheduler: Any) -> bool:
         """Take a step; False, and nothing has changed, if it must be taken the slow way."""
@@ -284,7 +341,7 @@ class QuickDropInOfTwo(Quick):
         return True
 
 
-Quicker: TypeAlias = QuickFollower | QuickDropIn | QuickDropInOfOne | QuickDropInOfTwo
+Quicker: TypeAlias = QuickFollower | QuickTracks | QuickDropIn | QuickDropInOfOne | QuickDropInOfTwo
 
 _DROP_INS: dict[int, type[QuickDropIn | QuickDropInOfOne | QuickDropInOfTwo]] = {
     1: QuickDropInOfOne,
@@ -292,18 +349,23 @@ _DROP_INS: dict[int, type[QuickDropIn | QuickDropInOfOne | QuickDropInOfTwo]] = 
 }
 
 
-def quick_of(optimizer: Any, step: int, more: More, torch_step: Any) -> Quicker | None:
+def quick_of(
+    optimizer: Any, step: int, more: More, tracks: tuple[str, ...], torch_step: Any
+) -> Quicker | None:
     """Return what takes the steps of one scheduler on the param groups as they are; see Quick.
 
     `torch_step`: what the torch class of a drop-in does at a step; None: the scheduler computes nothing. Return None
-    where that keeps more books than an LRScheduler's own, or an lr is no plain number.
+    where that keeps more books than an LRScheduler's own, or moves more than plain lrs; or the groups hold something
+    else than numbers and tensors.
     """
     lrs = [group["lr"] for group in optimizer.param_groups]
-    if not all(type(lr) in (float, int) for lr in lrs):
-        return None
+    plain = tracks == ("lr",) and all(type(lr) in (float, int) for lr in lrs)
     if torch_step is None:
-        return QuickFollower(optimizer, step, more)
-    if torch_step is not _torch_step:
+        if plain:
+            return QuickFollower(optimizer, step, more)
+        cells = cells_of(optimizer.param_groups, tracks)
+        return None if cells is None else QuickTracks(optimizer, step, more, tracks, cells)
+    if torch_step is not _torch_step or not plain:
         return None
     return _DROP_INS.get(len(lrs), QuickDropIn)(optimizer, step, more)
 

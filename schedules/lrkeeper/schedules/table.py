@@ -47,6 +47,11 @@ class Table(NamedTuple):
         return self.first_step + self.count
 
     @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return len(self.tracks) * self.groups
+
+    @property
     def crc(self) -> int:
         """CRC-32 of the first step and all columns."""
         return zlib.crc32(self.data, zlib.crc32(_STEP.pack(self.first_step)))
