@@ -173,9 +173,9 @@ class Window:
     schedule: Schedule | None
     """The definition of `revision`, if it is not the one asked with."""
     given: Given = NOTHING
-    """What the step was given, where there is one row."""
+    """What the last row's step was given."""
     learned: tuple[Given, ...] = ()
-    """What the step of each row was given, where there are more and they learned something."""
+    """What the step of each row was given, if it was asked for with `ahead`."""
 
 
 @dataclass(frozen=True)

@@ -274,6 +274,26 @@ def test_an_answer_that_was_looked_at_comes_before_those_after_it() -> None:
     assert not fetching.busy
 
 
+def test_an_ask_says_where_the_job_is_though_several_lanes_are_ahead_of_it() -> None:
+    """As where answers are short beside what is held: it was taken for a lane further on, and ran away from itself."""
+    said: list[int] = []
+
+    def call(from_step: int, count: int, *, applied_step: int, revision: int, frontier: int) -> Window:
+        said.append(applied_step)
+        return Window(table(from_step, 10, 70_000), 1, from_step + 10, None, "", 0, FALLING)
+
+    ahead = Ahead(call, 0, 1, (1, FALLING), 1, Pace(1000, 1.0), 1000.0)
+    lanes = [ahead() for _ in range(4)]
+    assert all(isinstance(lane, Lane) and lane.stop == 10 for lane in lanes)
+    assert said == [0] * 4
+    for number, lane in enumerate(lanes):
+        assert isinstance(lane, Lane)
+        lane.taken, lane.index = True, 3
+        said.clear()
+        ahead()
+        assert said == [10 * number + 4]
+
+
 def test_asks_that_give_no_rows_become_rarer_and_those_after_rows_do_not() -> None:
     """As where answers are short, and the job stands still: the run holds it to two of them."""
 

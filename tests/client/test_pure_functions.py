@@ -14,6 +14,7 @@ from torch.optim import lr_scheduler as torch_schedulers
 
 from lrkeeper import Client, RemoteLR
 from lrkeeper import schedules as S
+from lrkeeper.errors import InvalidArgument
 from tests.client.processes import as_ranks, in_new_process
 from tests.client.training import Row, Training
 from tests.support.server import ServerProcess
@@ -152,6 +153,54 @@ def test_a_function_that_raises_does_so_at_its_step(server: ServerProcess) -> No
     with pytest.raises(KeyError, match="no factor"):
         training.epochs(scheduler, 200)
     assert scheduler.last_epoch == 122
+
+
+def test_a_function_that_gives_no_number_at_a_step_has_windows_up_to_it(server: ServerProcess) -> None:
+    training = Training()
+    schedule = S.LambdaLR(lambda epoch: fall(epoch) if epoch != 200 else float("nan"), pure=True)
+    scheduler = RemoteLR(training.optimizer, schedule, horizon=100.0)
+    until_held(training, scheduler, 40)
+    while scheduler.last_epoch < 150:
+        training.epochs(scheduler, 1)
+    assert held(scheduler) == 199 - scheduler.last_epoch
+    with pytest.raises(InvalidArgument, match="nan"):
+        training.epochs(scheduler, 100)
+    assert scheduler.last_epoch == 199
+
+
+@pytest.mark.parametrize("by", [0, 40])
+def test_checkpoints_after_an_edit_amid_a_window_are_those_of_its_definition(
+    own_server: ServerProcess, shared_server: ServerProcess, run: str, by: int
+) -> None:
+    """From wherever it is taken, the job goes on elsewhere as it would here."""
+    training = Training(*LRS)
+    scheduler = made("SequentialLR", training, run=run, horizon=2.0, server=own_server.address)
+    until_held(training, scheduler, 40)
+    with Client(own_server.address) as client:
+        frontier = client.get_run(run).frontier
+        stages = S.SequentialLR([S.StepLR(10), S.StepLR(7)], [frontier + by + 20])
+        at = client.edit_run(
+            run, stages, expected_revision=1, at_step=frontier + by, reason="steps"
+        ).effective_step
+    states = []
+    while scheduler.last_epoch < at + 60:
+        training.epochs(scheduler, 1)
+        states.append(scheduler.state_dict())
+    training.epochs(scheduler, 40)
+    for state in states[-60::7]:
+        step = state["last_epoch"]
+        assert step >= at
+        used = in_new_process(goes_on, state, LRKEEPER_SERVER=shared_server.address)
+        assert used == training.used[step : step + 30], step
+
+
+def goes_on(state: dict[str, Any]) -> list[Row]:
+    training = Training(*LRS)
+    name = f"{state['lrkeeper']['run']}-{state['last_epoch']}"
+    scheduler = made("SequentialLR", training, on_missing="create", run=name)
+    state["lrkeeper"] |= {"run": name, "ahead": []}  # nothing but the place itself
+    scheduler.load_state_dict(state)
+    return training.epochs(scheduler, 30)
 
 
 def test_what_was_committed_first_rules(server: ServerProcess, client: Client, run: str) -> None:

@@ -345,6 +345,35 @@ def test_factors_ahead_are_each_their_rows_and_an_answer_says_which(client: Clie
     assert (alone.given, alone.learned, alone.cursor_step) == (factors[2], (), 2)
 
 
+def test_what_is_told_ahead_ends_where_an_edit_begins_that_the_rank_does_not_know(client: Client) -> None:
+    """It is told of the steps of another definition."""
+    place = jobs.begun(client, schedule=S.MultiplicativeLR())
+    told = [Given(factors=(0.5,))] * 6
+
+    def ask(step: int, revision: int) -> Window:
+        return client.next_lr(
+            place, step, 6, applied_step=step - 1, revision=revision, given=told[0], ahead=told[1:]
+        )
+
+    edit = client.edit_run(place.run, S.ExponentialLR(0.9), expected_revision=1, at_step=4, reason="other")
+    assert edit.effective_step == 4
+    assert ask(1, 1).frontier == 4
+    first = ask(4, 1)
+    assert (first.frontier, first.revision) == (5, edit.revision)
+    assert ask(5, 1).frontier == 6
+    assert ask(6, edit.revision).frontier == 12
+
+
+def test_many_rows_that_learned_something_are_told_as_ever_where_nothing_is_told_ahead(
+    client: Client,
+) -> None:
+    place = jobs.begun(client, schedule=S.MultiplicativeLR())
+    factors = [Given(factors=(1 / step,)) for step in range(2, 8)]
+    client.next_lr(place, 1, 6, applied_step=0, revision=1, given=factors[0], ahead=factors[1:])
+    again = client.next_lr(place, 1, 6, applied_step=0, revision=1)
+    assert (again.given, again.cursor_step, again.learned) == (factors[-1], 5, ())
+
+
 def test_an_edit_to_what_only_the_whole_past_would_tell_says_so(client: Client) -> None:
     groups = tuple(jobs.a_group(0.1, name=name) for name in ("a", "b"))
     place = jobs.begun(client, schedule=TOKENS, groups=groups)

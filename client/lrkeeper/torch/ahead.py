@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import deque
 from dataclasses import replace
 from typing import Protocol
 
@@ -73,8 +74,8 @@ class Ahead(Followed):
         self._frontier = frontier
         self._pace = pace
         self._horizon = horizon
-        self._before: Lane | None = None  # in which the job is until it comes to the one that is lengthened
         self._lane: Lane | None = None
+        self._lanes: deque[Lane] = deque()  # the one in which the job is, and those that it comes to
         self._empty = 0  # asks in a row that gave no rows
 
     @property
@@ -130,9 +131,11 @@ class Ahead(Followed):
     @property
     def _at(self) -> int:
         """The step at which the job is; before it comes to the first lane, at which it was at last."""
-        lane = self._lane if self._lane is not None and self._lane.taken else self._before
-        if lane is not None:
-            self._step = max(self._step, lane.step)
+        lanes = self._lanes
+        while len(lanes) > 1 and lanes[1].taken:
+            lanes.popleft()
+        if lanes and lanes[0].taken:
+            self._step = max(self._step, lanes[0].step)
         return self._step
 
     def _given(self, window: Window, table: Table | None) -> Lane | Window | None:
@@ -147,7 +150,8 @@ class Ahead(Followed):
             return window
         self._end = table.end_step
         if lane is None or not lane.has_room(table):
-            self._before, self._lane = lane, lane_with_room(table, _ROOM)
+            self._lane = lane_with_room(table, _ROOM)
+            self._lanes.append(self._lane)
             self._lane.pace = self._pace
             self._lane.arrived.append(window)
             return self._lane

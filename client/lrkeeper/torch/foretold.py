@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,16 @@ from lrkeeper.torch.ticket import Ticket
 from lrkeeper.views import Window
 from lrkeeper.window import Ask, each_step
 
-MOST_FORETOLD = 256
+_MOST = 256
 """No more steps are held: each has a row of its own in the database, and in a checkpoint."""
+
+_BYTES, _BYTES_OF_A_STEP, _BYTES_OF_A_COLUMN = 256 << 10, 512, 64
+"""All of them take about so much, in a checkpoint and in what repairs a database."""
+
+
+def most_foretold(columns: int) -> int:
+    """Return how many steps are held at most, of rows of so many columns."""
+    return max(1, min(_MOST, _BYTES // (_BYTES_OF_A_STEP + _BYTES_OF_A_COLUMN * columns)))
 
 
 @dataclass(frozen=True)
@@ -44,22 +53,22 @@ class Foretold:
         revision: int,
         frontier: int,
         patience: float,
-    ) -> tuple[Window, ...] | None:
-        """Ask for steps with what they are told; return a window for each, None if there is nothing to ask.
+    ) -> tuple[Window, ...]:
+        """Ask for steps with what they are told; return a window for each, none if nothing can be told.
 
         Args:
             client: asks the server.
             ticket: where the job is, with this definition.
-            before: what has the row of the step before those.
+            before: what has the row of the step before those, which is of this definition too.
             steps: which.
             revision: as of `Client.next_lr`, which may raise.
             frontier: as there.
             patience: as there.
         """
         base = base_of_groups(ticket.groups)
-        told = self._given(_cursor_at(before, steps.from_step - 1, ticket.schedule, base), base, steps.count)
+        told = self._given(_cursor_at(before, steps.from_step - 1, self.own, base), base, steps.count)
         if not told:
-            return None
+            return ()
         window = client.next_lr(
             ticket.place,
             steps.from_step,
@@ -71,17 +80,22 @@ class Foretold:
             frontier=frontier,
             patience=patience,
         )
-        return each_step(window, window.schedule or ticket.schedule, base)
+        return each_step(window, window.schedule or self.own, base)
 
     def _given(self, cursor: Cursor, base: Row, count: int) -> list[Given]:
-        """Return what the steps after a cursor's are told; fewer where a function raises, as it will at its step."""
+        """Return what the steps after a cursor's are told, up to one at which a function raises, or gives no number.
+
+        It will again, at that step.
+        """
         found: list[Given] = []
         memory, row = cursor.memory, cursor.row
         for _ in range(count):
             calls = Calls(number=lambda result, group: factor(result, self.lrs[group]))
             try:
                 memory, row = self.own.advance(memory, base, row, calls)
-            except Exception:  # the job's own
+            except BaseException:
+                break
+            if any(map(math.isnan, calls.factors)):
                 break
             found.append(Given(factors=tuple(calls.factors)))
         return found

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
+
+from lrkeeper.schedules import codec
 from lrkeeper.torch.ticket import Ticket
 from lrkeeper.views import Remembered, RememberedRows, Window
 
 _BYTES = 2 << 20
-"""The rows told, at most; the server takes messages of 4 MiB."""
+"""The rows told, with what comes with them, at most; the server takes messages of 4 MiB."""
 
 
 def remembered(
@@ -26,8 +29,15 @@ def remembered(
         if ticket.values.first_step != step:
             return None
         rows = [_own(ticket), *(rows if rows and rows[0].table.first_step == step + 1 else ())]
-    while len(rows) > 1 and sum(len(each.table.data) for each in rows) > _BYTES:
-        rows.pop(-1 if _has(rows[0], step) else 0)
+    definitions = {id(each.schedule): codec.encode(each.schedule).ByteSize() for each in rows}
+    sizes = deque(_size(each) + definitions[id(each.schedule)] for each in rows)
+    while len(rows) > 1 and sum(sizes) > _BYTES:
+        if _has(rows[0], step):
+            rows.pop()
+            sizes.pop()
+        else:
+            rows.pop(0)
+            sizes.popleft()
     return Remembered(
         store_epoch=ticket.place.store_epoch,
         fence=max(1, ticket.place.fence),
@@ -37,6 +47,12 @@ def remembered(
         edits=ticket.place.edits,
         held=held,
     )
+
+
+def _size(rows: RememberedRows) -> int:
+    """Return about how many bytes are sent of rows, but for their definition."""
+    seen = sum(map(len, (rows.given.seen or {}).values()))
+    return len(rows.table.data) + len(rows.cursor) + 9 * (len(rows.given.factors) + seen)
 
 
 def _has(rows: RememberedRows, step: int) -> bool:

@@ -8,6 +8,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
@@ -20,7 +21,7 @@ from lrkeeper.schedules.given import NOTHING, Given
 from lrkeeper.torch.ahead import AWAY, Ahead, foreseeable
 from lrkeeper.torch.broadcast import asker, share, shares
 from lrkeeper.torch.fetching import Fetching
-from lrkeeper.torch.foretold import MOST_FORETOLD, Foretold
+from lrkeeper.torch.foretold import Foretold, most_foretold
 from lrkeeper.torch.lane import Coming, Lane
 from lrkeeper.torch.pace import MOST, Pace
 from lrkeeper.torch.runs import Runs
@@ -196,7 +197,7 @@ class Supply:
         foretold = self._foretold_of(ticket)
         if not self._looks_ahead(ticket) and (foretold is None or shares(runs)):
             return
-        most = MOST if foretold is None else MOST_FORETOLD
+        most = MOST if foretold is None else most_foretold(ticket.values.width)
         if self._stock.ask(ticket.step, min(most, self._pace.size)) is None:
             return
         self._pace = self._pace.measured(arriving, self._horizon)
@@ -231,16 +232,18 @@ class Supply:
         found = self.foretold
         if found is None or self._horizon <= 0 or ticket.one_by_one or ticket.schedule != found.own:
             return None
-        return found
+        ends_with = ticket.schedule if self._known is None else self._known[1]  # where the rows held end
+        return found if ends_with == found.own else None
 
     def _call_foretold(
         self, runs: Runs, ticket: Ticket, ask: Ask, foretold: Foretold
-    ) -> partial[tuple[Window, ...] | None]:
+    ) -> partial[tuple[Window, ...]]:
         client, last = asker(runs), ask.from_step - 1
         before = ticket if ticket.step == last else self._stock.at(last)
         assert isinstance(client, Client)
         assert before is not None
         return partial(
+            copy_context().run,  # decimal's precision, say
             foretold.ask,
             client,
             ticket,
@@ -276,7 +279,9 @@ class Supply:
         if isinstance(found, tuple):
             for each in found:
                 self._add(each)
-            return found[-1]
+            if not found:  # a function has nothing to say of the next step, and will say so at it
+                self._not_before = time.monotonic() + _PAUSE
+            return found[-1] if found else None
         if not isinstance(found, Lane):
             return found
         found.closed = True

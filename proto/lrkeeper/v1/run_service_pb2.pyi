@@ -600,9 +600,7 @@ class NextLrResponse(_message.Message):
     """The run's revision that the rows were evaluated with: an answer ends before the first step of another one."""
     frontier: _builtins.int
     cursor: _builtins.str
-    """The evaluator's state at cursor_step, a step before the first row, with `revision`'s definition. With `given`
-    or `learned` it is the step before that row.
-    """
+    """The evaluator's state at cursor_step, a step before the first row, with `revision`'s definition; but see `given`."""
     cursor_step: _builtins.int
     @_builtins.property
     def values(self) -> _values_pb2.Values: ...
@@ -616,11 +614,13 @@ class NextLrResponse(_message.Message):
 
     @_builtins.property
     def given(self) -> _run_pb2.Given:
-        """What the step was given, if anything, where there is one row."""
+        """What the last row's step was given, if anything; `cursor_step` is the step before it then."""
 
     @_builtins.property
     def learned(self) -> _containers.RepeatedCompositeFieldContainer[_run_pb2.Given]:
-        """What the step of each row was given, where there are more and they learned something."""
+        """What the step of each row was given, if anything, where the request has `ahead`; `cursor_step` is the step before
+        the first one then.
+        """
 
     def __init__(
         self,

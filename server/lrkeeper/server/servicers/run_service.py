@@ -206,10 +206,10 @@ def _steps_taken(request: pb.NextLrRequest, answer: Answer) -> pb.NextLrResponse
             cursor=block.cursor,
             cursor_step=block.table.first_step - 1,
         )
-        if len(answer.learned) == 1:
-            response.given.CopyFrom(answer.learned[0].to_message())
-        else:
+        if request.ahead:
             response.learned.extend(given.to_message() for given in answer.learned)
+        elif answer.learned:
+            response.given.CopyFrom(answer.learned[0].to_message())
     if answer.schedule is not None:
         response.schedule.CopyFrom(codec.encode(answer.schedule))
     if answer.failure is not None:

@@ -50,13 +50,14 @@ class Answer(NamedTuple):
 
     table: Table | None
     block: Block | None
-    """The block that the rows are evaluated from: the first one's."""
+    """The block that the rows are evaluated from: the first one's; the last one's if that learned something, and the
+    rank did not say what it is told ahead."""
     frontier: int
     failure: Failure | None
     schedule: Schedule | None
     """The definition of the block's revision, if the rank does not have it."""
     learned: tuple[Given, ...] = ()
-    """What the step of each row was given, if they were; such a block is of one row."""
+    """What the block's step was given, or each row's where the rank tells ahead; such a block is of one row."""
 
 
 async def answer(keeper: Keeper, head: Head, steps: Steps, failure: Failure | None) -> Answer:
@@ -92,14 +93,11 @@ async def answer(keeper: Keeper, head: Head, steps: Steps, failure: Failure | No
                 lambda tx: definition_at(tx, last.run_uid, last.branch, last.table.first_step), writes=False
             )
     table = Table.join([block.table.cut(steps.from_step, end) for block in blocks])
-    return Answer(
-        table,
-        first,
-        head.frontier,
-        failure if len(blocks) == whole else None,
-        schedule,
-        () if first.given is None else tuple(block.learned for block in blocks),
-    )
+    ends = failure if len(blocks) == whole else None
+    if first.given is None:
+        return Answer(table, first, head.frontier, ends, schedule)
+    told = blocks if steps.ahead else [last]
+    return Answer(table, told[0], head.frontier, ends, schedule, tuple(block.learned for block in told))
 
 
 def answer_from_newest(head: Head, steps: Steps, failure: Failure | None) -> Answer | None:

@@ -128,7 +128,7 @@ async def _move(
             raise await _refusal(keeper, head, steps)
         _check_may_move(head, steps)
         target = await _target(keeper, head, lane, steps, now)
-        told = _told(head, steps) if steps.given or steps.ahead else ()
+        told = _of_one_definition(head, steps, _told(head, steps)) if steps.given or steps.ahead else ()
         after, blocks, failure = advanced(
             head, min(target, head.frontier + len(told)) if told else target, now, told
         )
@@ -231,6 +231,14 @@ def _check_may_move(head: Head, steps: Steps) -> None:
             f"and at most {MAX_AHEAD} steps may be skipped",
             frontier=head.frontier,
         )
+
+
+def _of_one_definition(head: Head, steps: Steps, told: tuple[Given, ...]) -> tuple[Given, ...]:
+    """Return what is told up to an edit that the rank does not know: it tells the steps of another definition."""
+    pending = head.pending
+    if head.revision != steps.revision or (pending and pending[0].effective_step == head.frontier):
+        return told[:1]
+    return told[: pending[0].effective_step - head.frontier] if pending else told
 
 
 def _told(head: Head, steps: Steps) -> tuple[Given, ...]:
