@@ -146,6 +146,7 @@ def test_no_server_named_is_an_error_that_names_the_variable(kind: str) -> None:
 def test_a_server_that_does_not_answer_is_warned_of_at_construction(
     monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
+    monkeypatch.setattr("lrkeeper.torch.source._LOOK_SECONDS", 0.1)
     address = f"127.0.0.1:{free_port()}"
     monkeypatch.setenv("LRKEEPER_SERVER", address)
     with pytest.warns(
@@ -155,8 +156,9 @@ def test_a_server_that_does_not_answer_is_warned_of_at_construction(
 
 
 def test_a_server_that_has_gone_since_is_warned_of_at_the_next_construction(
-    own_server: ServerProcess,
+    own_server: ServerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("lrkeeper.torch.source._LOOK_SECONDS", 0.1)
     kept("StepLR drop-in", Training().optimizer)
     own_server.stop()
     with pytest.warns(UserWarning, match="the first step waits for it up to 300 s"):

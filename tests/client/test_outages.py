@@ -55,6 +55,7 @@ def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lrkeeper.torch.walk._GRACE", SOON)
     monkeypatch.setattr("lrkeeper.torch.supply._PATIENCE", 0.05)
     monkeypatch.setattr("lrkeeper.torch.position._LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("lrkeeper.torch.holder._LOOK_SECONDS", 0.05)
     monkeypatch.setattr("lrkeeper.torch.source._LOOK_SECONDS", 0.05)
 
 

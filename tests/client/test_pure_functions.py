@@ -168,7 +168,7 @@ def test_a_function_that_gives_no_number_at_a_step_has_windows_up_to_it(server: 
     assert scheduler.last_epoch == 199
 
 
-@pytest.mark.parametrize("by", [0, 40])
+@pytest.mark.parametrize("by", [0, pytest.param(40, marks=pytest.mark.long)])
 def test_checkpoints_after_an_edit_amid_a_window_are_those_of_its_definition(
     own_server: ServerProcess, shared_server: ServerProcess, run: str, by: int
 ) -> None:

@@ -80,7 +80,7 @@ def test_a_job_goes_on_with_the_same_values(
     }
 
 
-@pytest.mark.parametrize("by_hand", [False, True])
+@pytest.mark.parametrize("by_hand", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_a_job_that_calls_its_functions_ahead_goes_on_with_the_same_values(
     own_server: ServerProcess, tmp_path: Path, caplog: pytest.LogCaptureFixture, by_hand: bool
 ) -> None:

@@ -227,8 +227,10 @@ def test_a_horizon_of_more_rows_than_an_answer_has_is_covered_in_several_calls(
             scheduler.optimizer.step()
             at_pace(scheduler, 1, pace)
 
-    while held(scheduler) <= 417:
-        goes_on(1, pace=0.005)
+    for _ in range(20_000):
+        goes_on(1, pace=0.002)
+        if held(scheduler) > 417:
+            break
     ahead = held(scheduler)
     assert ahead <= 2 * 417
     made = len(calls.by_this_thread())

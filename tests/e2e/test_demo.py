@@ -218,7 +218,7 @@ def test_a_learning_rate_that_is_one_bit_off_ends_the_demo_with_status_1() -> No
     assert "are bit-identical" not in done.stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_a_demo_that_is_interrupted_leaves_nothing_behind(number: signal.Signals, tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HEEDING_SIGINT],

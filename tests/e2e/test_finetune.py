@@ -21,7 +21,9 @@ def recorded(name: str) -> str:
     return RECORDED.split(f"# {name}\n")[1].split("#")[0]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [n if n in ("cosine", "inverse_sqrt") else pytest.param(n, marks=pytest.mark.long) for n in NAMES]
+)
 def test_the_lr_column_is_that_of_transformers(server: ServerProcess, name: str) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "scripts.goldens.finetune", "lrkeeper", name],

@@ -218,7 +218,7 @@ DEATHS: list[Death] = [
 @pytest.mark.parametrize(
     "rounds",
     [
-        2 * len(DEATHS),
+        len(DEATHS),
         pytest.param(MANY, marks=[pytest.mark.long, pytest.mark.timeout(120 + 20 * MANY)], id="many"),
     ],
 )
