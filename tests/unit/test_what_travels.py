@@ -16,17 +16,8 @@ from lrkeeper.v1 import (
     values_pb2,
 )
 
-FILES: tuple[FileDescriptor, ...] = tuple(
-    module.DESCRIPTOR
-    for module in (
-        run_pb2,
-        run_service_pb2,
-        schedule_pb2,
-        schedule_service_pb2,
-        server_service_pb2,
-        values_pb2,
-    )
-)
+_MODULES = (run_pb2, run_service_pb2, schedule_pb2, schedule_service_pb2, server_service_pb2, values_pb2)
+FILES: tuple[FileDescriptor, ...] = tuple(module.DESCRIPTOR for module in _MODULES)
 
 
 def messages(found: Descriptor) -> Iterator[Descriptor]:

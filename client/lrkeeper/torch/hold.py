@@ -17,7 +17,7 @@ from lrkeeper.schedules.torch_schedule import per_group_numbers
 from lrkeeper.torch import groups
 from lrkeeper.torch.calling import calls, factors_of_next
 from lrkeeper.torch.changes import Changes
-from lrkeeper.torch.foretold import Foretold, foretold_of
+from lrkeeper.torch.foretold import foretold_of
 from lrkeeper.torch.optimizer_steps import OptimizerSteps
 from lrkeeper.torch.options import Options
 from lrkeeper.torch.position import Position
@@ -69,7 +69,6 @@ class Hold:
         self._definition = definition
         self._memory = memory
         self._own: Schedule | None = None
-        self._foretold: Foretold | None = None
         self._start: str | None = None
         self._tracks: tuple[str, ...] = ("lr",)
         self._groups: tuple[views.Group, ...] = ()
@@ -212,8 +211,8 @@ class Hold:
         assert ticket is not None
         if self._own is None or ticket.schedule != self._own:
             return given
-        if self._foretold is not None and self.position.has_next:
-            return given  # they were called for it, and are told
+        if self.position.next_is_foretold:
+            return given  # the functions were called for it
         inputs = calls(scheduler.optimizer, given)
         return replace(given, factors=factors_of_next(self._own, ticket, inputs, given))
 
@@ -232,10 +231,8 @@ class Hold:
 
     def quicken(self, scheduler: Any, torch_step: Any) -> Quicker | None:
         """Return what takes the next steps from memory, if they are there and nothing stands against it."""
-        self._foretold = foretold_of(
-            self._own, tuple(group["lr"] for group in scheduler.optimizer.param_groups)
-        )
-        self.position.foretell(self._foretold)
+        lrs = [group["lr"] for group in scheduler.optimizer.param_groups]
+        self.position.foretell(foretold_of(self._own, tuple(lrs)))
         self.position.look_ahead()
         ticket = self.position.ticket
         assert ticket is not None

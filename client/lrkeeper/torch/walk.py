@@ -78,10 +78,12 @@ class Walk:
         self._supply.foretold = foretold
 
     @property
-    def has_next(self) -> bool:
-        """Whether the next step's row is held, so that what the step is told comes too late."""
+    def next_is_foretold(self) -> bool:
+        """Whether the next step has been told ahead, and its row is held: what it is told now comes too late."""
         ticket = self.ticket
-        return ticket is not None and self._supply.at(ticket.step + 1) is not None
+        if ticket is None or self._supply.foretold is None:
+            return False
+        return self._supply.at(ticket.step + 1) is not None
 
     def rest(self) -> Quick | None:
         """End the quick steps, if there were any; return what took them."""
